@@ -1,0 +1,1 @@
+"""Decides and composes: recommendations, plans, the HTTP service, the launcher, the command."""

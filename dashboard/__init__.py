@@ -1,0 +1,1 @@
+"""HTTP and pixels: pages that read the service and nothing else."""

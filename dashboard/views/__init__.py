@@ -1,0 +1,1 @@
+"""One view answers one question for one person."""

@@ -1,0 +1,1 @@
+"""The domain and its arithmetic: pure, no clock, file, network, environment or SQL."""

@@ -1,0 +1,76 @@
+"""A job: what has to be computed, by when, for how much, and what saving it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .errors import ImpossibleInput
+from .market import CapacityType
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheads:
+    """What saving and restarting cost this job, in seconds. Stated or measured, and said which."""
+
+    pause_s: float  # Training stands still for one save.
+    save_lag_s: float  # From the pause's end until the save is durable; 0 when synchronous.
+    boot_s: float  # Billed: machine, image, process start.
+    restore_s: float  # Billed: reading the checkpoint back.
+    warmup_s: float  # Billed: to the first new step.
+    origin: str = "stated in the job file"
+
+    @property
+    def restart_s(self) -> float:
+        """Billed seconds from getting a machine to the first new step."""
+        return self.boot_s + self.restore_s + self.warmup_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What a person forbids or demands. Empty tuples mean no constraint."""
+
+    providers: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    deny_regions: tuple[str, ...] = ()
+    capacity_types: tuple[CapacityType, ...] = (CapacityType.SPOT, CapacityType.ON_DEMAND)
+    borrow: str = "region"  # How far a hazard may be borrowed: none, region, provider.
+    max_lost_work_s: float | None = None  # RPO: caps the checkpoint interval.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training job.
+
+    `useful_hours` is wall time at full throughput, without a single save or loss, on `gpus`
+    of the first model in `throughput`; other models scale it by their factor.
+    """
+
+    name: str
+    gpus: int
+    useful_hours: float
+    state_bytes: int  # One full, exact checkpoint.
+    throughput: dict[str, float]  # GPU model -> relative throughput; order is preference.
+    overheads: Overheads
+    deadline_at: datetime | None = None
+    budget_usd: float | None = None
+    dataset_bytes: int = 0
+    data_provider: str | None = None
+    data_region: str | None = None
+    value_of_time_usd_per_hour: float = 0.0
+    gang_share: float = 0.9  # beta: share of a node's preemptions that take the whole gang.
+    constraints: Constraints = field(default_factory=Constraints)
+
+    def __post_init__(self) -> None:
+        if self.gpus < 1 or self.useful_hours <= 0 or not self.throughput:
+            raise ImpossibleInput(
+                f"Job {self.name!r} asks for {self.gpus} GPUs and {self.useful_hours:g} useful hours "
+                f"on {len(self.throughput)} GPU models.",
+                fix="State at least 1 GPU, more than 0 hours and one GPU model.",
+            )
+
+    def useful_hours_on(self, gpu_model: str) -> float:
+        """Hours of wall time at full throughput on another GPU model, same GPU count."""
+        return self.useful_hours / self.throughput[gpu_model]

@@ -1,0 +1,1 @@
+"""Checkpoints: immutable blocks first, one root manifest last, nothing unpickled."""
