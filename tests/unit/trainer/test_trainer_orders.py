@@ -1,0 +1,154 @@
+"""Clock, cadence, notice, directive and start: what tells a session when to do what."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from trainer.cadence import Cadence
+from trainer.clock import Clock, ClockFile
+from trainer.directive import DirectiveWatch, parse
+from trainer.errors import PlanError, ServiceUnreachable
+from trainer.notice import NoticeWatch
+from trainer.plan import PlanService
+from trainer.start import refuse_start
+
+ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
+WALL = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def market_clock(compression, wall=WALL):
+    file = ClockFile(market_origin_at=ORIGIN, wall_origin_at=WALL, compression=compression)
+    return Clock(file, wall=lambda: wall)
+
+
+def test_market_time_runs_faster_by_the_compression():
+    # 10 wall seconds at 3600 market seconds each are 10 market hours.
+    clock = market_clock(3600.0, wall=WALL + timedelta(seconds=10))
+    assert clock.market_now() == ORIGIN + timedelta(hours=10)
+    assert clock.real_s(1800.0) == 0.5
+
+
+def test_without_a_file_market_time_is_wall_time():
+    clock = Clock(wall=lambda: WALL)
+    assert clock.market_now() == WALL
+    assert clock.real_s(7.0) == 7.0
+
+
+def test_a_clock_file_is_read_strictly(tmp_path):
+    path = tmp_path / "clock.json"
+    good = {
+        "market_origin_at": "2026-01-01T00:00:00Z",
+        "wall_origin_at": "2026-06-01T00:00:00Z",
+        "compression": 60,
+    }
+    path.write_text(json.dumps(good))
+    assert Clock.read(path).compression == 60.0
+    path.write_text(json.dumps({**good, "compression": 0}))
+    with pytest.raises(PlanError, match="compression 0"):
+        Clock.read(path)
+    with pytest.raises(PlanError, match="cannot be read"):
+        Clock.read(tmp_path / "absent.json")
+
+
+def test_a_save_is_due_after_so_many_useful_market_seconds():
+    # 600 market seconds at compression 60 are 10 real ones.
+    cadence = Cadence(full_every_s=600.0, max_lost_work_s=None, compression=60.0)
+    cadence.worked(9.9)
+    assert not cadence.due()
+    cadence.worked(0.1)
+    assert cadence.due()
+    cadence.saved()
+    assert not cadence.due()
+
+
+def test_the_work_one_may_lose_caps_the_interval():
+    cadence = Cadence(full_every_s=600.0, max_lost_work_s=60.0, compression=1.0)
+    cadence.worked(60.0)
+    assert cadence.due()
+
+
+def test_a_directive_changes_the_interval():
+    cadence = Cadence(full_every_s=600.0, max_lost_work_s=None, compression=1.0)
+    cadence.worked(60.0)
+    cadence.full_every_s = 30.0
+    assert cadence.due()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_is_remembered_and_the_first_one_counts(number):
+    watch = NoticeWatch()
+    former = signal.getsignal(number)
+    watch.listen()
+    os.kill(os.getpid(), number)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert watch.heard() == number.name
+    watch.close()
+    assert signal.getsignal(number) is former
+
+
+def test_a_file_that_appears_is_a_notice(tmp_path):
+    watch = NoticeWatch(tmp_path / "notice")
+    assert watch.heard() is None
+    (tmp_path / "notice").touch()
+    assert watch.heard() == "file"
+
+
+@pytest.mark.parametrize(
+    ("word", "stops"),
+    [
+        ("continue", False),
+        ("checkpoint_now", False),
+        ("migrate", True),
+        ("switch_to_on_demand", True),
+        ("wait", True),
+    ],
+)
+def test_moving_away_or_waiting_ends_the_attempt(word, stops):
+    assert parse({"directive": word}).stops is stops
+
+
+@pytest.mark.parametrize("every_s", [None, "soon", True, -1, 0, float("nan")])
+def test_an_interval_that_is_none_changes_nothing(every_s):
+    assert parse({"directive": "continue", "full_every_s": every_s}).full_every_s is None
+
+
+def test_a_word_we_do_not_know_is_no_directive():
+    with pytest.raises(ServiceUnreachable, match="'jump'"):
+        parse({"directive": "jump"})
+
+
+def test_with_the_service_away_there_is_no_new_directive(make_plan, capsys):
+    service = PlanService(url="http://127.0.0.1:9", token_env=None, directive_every_s=60.0)
+    watch = DirectiveWatch(make_plan(), service, market_clock(1.0), None)
+    watch.ask_once()
+    assert watch.take() is None
+    assert "the last one stands" in capsys.readouterr().err
+
+
+def test_an_expired_plan_does_not_start_by_the_markets_clock(make_plan):
+    plan = make_plan()
+    plan = replace(plan, expires_at=ORIGIN + timedelta(hours=1))
+    refuse_start(plan, market_clock(3600.0, wall=WALL + timedelta(seconds=1)))  # Exactly then.
+    with pytest.raises(PlanError, match="expired at 2026-01-01T01:00:00Z; it is 2026-01-01T02:00:00Z"):
+        refuse_start(plan, market_clock(3600.0, wall=WALL + timedelta(seconds=2)))
+
+
+def test_protection_we_cannot_give_is_refused(make_plan):
+    plan = make_plan()
+    plan = replace(plan, stores=replace(plan.stores, key_ref="kms://a", replica_urls=("s3://b",)))
+    with pytest.raises(
+        PlanError, match=r"stores.replica_urls, stores.key_ref, which this trainer does not do"
+    ):
+        refuse_start(plan, Clock())
+
+
+def test_speed_we_cannot_give_is_not_a_reason_to_stay_away(make_plan):
+    plan = make_plan()
+    refuse_start(replace(plan, checkpoint=replace(plan.checkpoint, asynchronous=True, delta=True)), Clock())
+    assert plan.checkpoint.codec == "none"

@@ -1,0 +1,64 @@
+"""A nested state as plain JSON plus a list of tensors, and back: what pickle would do, without running code.
+
+JSON knows no tuples, no integer keys and no infinities; those are written as one-key objects
+(`{"$tuple": […]}`, `{"$map": [[key, value], …]}`, `{"$float": "inf"}`, `{"$tensor": 3}`).
+Whatever is neither a tensor nor a plain value is refused by name when saving.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ..errors import NotCapturable
+
+
+def encode(value: Any, tensors: list[tuple[str, torch.Tensor]], name: str) -> Any:
+    """Return `value` as JSON; each tensor in it is appended to `tensors` under its dotted name.
+
+    Raises:
+        NotCapturable: Some part is neither a dense tensor nor a plain value.
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"$float": str(float(value))}
+    if isinstance(value, torch.Tensor) and value.layout == torch.strided:
+        tensors.append((name, value.detach()))
+        return {"$tensor": len(tensors) - 1}
+    if isinstance(value, (list, tuple)):
+        items = [encode(each, tensors, f"{name}.{i}") for i, each in enumerate(value)]
+        return {"$tuple": items} if isinstance(value, tuple) else items
+    if isinstance(value, Mapping):
+        return _encode_mapping(value, tensors, name)
+    raise NotCapturable(
+        f"{name} is a {type(value).__name__}; a checkpoint holds dense tensors and plain values only.",
+        fix="Leave it out of state_dict(), or put it there as a tensor, number, text, list or dict.",
+    )
+
+
+def _encode_mapping(value: Mapping[Any, Any], tensors: list[tuple[str, torch.Tensor]], name: str) -> Any:
+    if all(isinstance(key, str) and not key.startswith("$") for key in value):
+        return {key: encode(each, tensors, f"{name}.{key}") for key, each in value.items()}
+    pairs = value.items()
+    return {"$map": [[encode(k, tensors, name), encode(v, tensors, f"{name}.{k}")] for k, v in pairs]}
+
+
+def decode(value: Any, tensors: list[torch.Tensor]) -> Any:
+    """Return what `encode` was given. Tensors are copied, so that `tensors` may be written over later."""
+    if isinstance(value, list):
+        return [decode(each, tensors) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "$tensor" in value:
+        return tensors[value["$tensor"]].clone()
+    if "$tuple" in value:
+        return tuple(decode(each, tensors) for each in value["$tuple"])
+    if "$map" in value:
+        return {decode(key, tensors): decode(each, tensors) for key, each in value["$map"]}
+    if "$float" in value:
+        return float(value["$float"])
+    return {key: decode(each, tensors) for key, each in value.items()}

@@ -1,0 +1,211 @@
+"""A training session that survives preemption: restore, train, save when due, stop when told.
+
+    with SpotSession(plan, model=model, optimizer=optimizer, data=data) as session:
+        for step in session.steps(1000):
+            loss = ...
+            session.tick(loss=loss, tokens=...)
+
+A notice or a directive ends it between two steps: saved, committed, and SystemExit with 75,
+"stopped on purpose, start me again". The session never starts machines and never trains.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NoReturn
+
+import torch
+
+from .cadence import Cadence
+from .checkpoint.capture import Stateful, TrainingState, weights_sha256
+from .checkpoint.keeper import Keeper
+from .clock import Clock
+from .directive import DirectiveWatch
+from .errors import TrainerError
+from .notice import NoticeWatch
+from .plan import Plan
+from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
+from .start import refuse_start
+
+STOPPED = 75
+
+
+class StoppedOnPurpose(SystemExit):
+    """Leaves the training from between two steps: everything is saved, start me again."""
+
+    def __init__(self, reason: Literal["preempted", "stopped"]) -> None:
+        super().__init__(STOPPED)
+        self.reason = reason
+
+
+class SpotSession:
+    """One attempt of one run.
+
+    Args:
+        plan: What to do; `plan.attempt` is the fencing epoch.
+        model, optimizer: As torch has them, or anything with the same two state methods.
+        data: The data cursor, where batches do not follow from the step alone.
+        config: Plain JSON that must not change between two starts, such as a seed.
+        log: The run log; by default a spool beside the checkpoints.
+        clock, notice, phase: The world, for who wants to hand in another one.
+
+    Raises:
+        PlanError: The plan has expired, or asks for what this trainer does not do.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        model: torch.nn.Module,
+        optimizer: Stateful,
+        data: Stateful | None = None,
+        config: dict[str, Any] | None = None,
+        log: RunLog | None = None,
+        clock: Clock | None = None,
+        notice: NoticeWatch | None = None,
+        phase: Phase | None = None,
+    ) -> None:
+        self._plan, self._clock = plan, clock or Clock()
+        refuse_start(plan, self._clock)
+        root = Path(plan.stores.local_dir)
+        self._log = log or RunLog(root / "spool", plan.run_id, plan.attempt, "0")
+        where = (self._log.path.parent, plan.attempt, self._log.node)
+        self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
+        self._phase = phase or Phase(phase_path(*where))
+        self._model = model
+        state = TrainingState(model=model, optimizer=optimizer, data=data, config=config or {})
+        self._keeper = Keeper(plan, state, self._log)
+        self._cadence = Cadence(
+            full_every_s=plan.checkpoint.full_every_s,
+            max_lost_work_s=plan.checkpoint.max_lost_work_s,
+            compression=self._clock.compression,
+        )
+        self._open = ExitStack()
+        self._directives: DirectiveWatch | None = None
+        self._total = 0
+        self._step_began = 0.0
+        self.step = 0  # Steps completed.
+
+    def __enter__(self) -> SpotSession:
+        try:
+            if self._listens:  # Whoever hands a watch in has it listening, and keeps it so to the end.
+                self._notice.listen()
+                self._open.callback(self._notice.close)
+            self._phase.set("restore", 0)
+            self._talk_to_service()
+            self._report_start()
+            self.step = self._keeper.restore()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def steps(self, total: int) -> Iterator[int]:
+        """Yield the numbers of the steps still to do, counted from 0, up to `total` in all."""
+        self._total = total
+        self._obey()  # What was heard while booting and restoring.
+        while self.step < total:
+            self._phase.set("step", self.step)
+            step, self._step_began = self.step, time.perf_counter()
+            yield step
+            if self.step == step:
+                raise TrainerError(
+                    "A step went by without a tick.", fix="Call session.tick(...) in each step."
+                )
+
+    def tick(self, *, loss: float | torch.Tensor, tokens: int) -> None:
+        """Say that a step was completed: the safe point, where saves are made and orders obeyed.
+
+        Raises:
+            StoppedOnPurpose: A notice or a directive came; the state is committed.
+            FencedOut: A newer attempt has taken over.
+        """
+        seconds = time.perf_counter() - self._step_began
+        self.step += 1
+        value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
+        self._log.write("step", step=self.step, seconds=seconds, loss=value, tokens=tokens)
+        self._cadence.worked(seconds)
+        self._obey()
+
+    def _obey(self) -> None:
+        if self.step >= self._total:
+            return  # Done, and saved on the way out.
+        source = self._notice.heard()
+        if source is not None:
+            self._log.write("notice", source=source, assumed_s=self._plan.notice.assumed_s)
+            self._stop("preempted")
+        directive = self._directives.take() if self._directives else None
+        if directive is not None and directive.full_every_s is not None:
+            self._cadence.full_every_s = directive.full_every_s
+        if directive is not None and directive.stops:
+            self._stop("stopped")
+        asked = directive is not None and directive.word == "checkpoint_now"
+        if asked or self._cadence.due():
+            self._save()
+
+    def _stop(self, reason: Literal["preempted", "stopped"]) -> NoReturn:
+        self._save()
+        raise StoppedOnPurpose(reason)
+
+    def _save(self) -> None:
+        self._phase.set("save", self.step)
+        self._keeper.save(self.step)
+        self._cadence.saved()
+
+    def _report_start(self) -> None:
+        self._log.write(
+            "started",
+            pool_id=self._plan.pool.key,
+            image_digest=self._plan.provenance.image_digest,
+            environment=environment(),
+            world_size=1,
+            pid=os.getpid(),
+        )
+
+    def _talk_to_service(self) -> None:
+        service = self._plan.service
+        if service is None:
+            return
+        token = os.environ.get(service.token_env) if service.token_env else None
+        self._open.enter_context(Shipper(service.url, token, self._log.path))
+        self._directives = self._open.enter_context(DirectiveWatch(self._plan, service, self._clock, token))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._open:  # Ships the last events, gives the signals back.
+            try:
+                if error is None:
+                    self._save()
+            except BaseException as trouble:
+                error = trouble
+                raise
+            finally:
+                self._report_end(error)
+
+    def _report_end(self, error: BaseException | None) -> None:
+        reason = "done" if error is None else getattr(error, "reason", "failed")
+        self._log.write(
+            "ended",
+            reason=reason,
+            exit_code=exit_code_of(error),
+            step=self.step,
+            weights_sha256=None if reason == "failed" else weights_sha256(self._model),
+        )
+        self._phase.set("done", self.step)
+
+
+def exit_code_of(error: BaseException | None) -> int:
+    """Return the exit code a process ends with that dies of `error`."""
+    if isinstance(error, TrainerError):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    return 0 if error is None else 4 if isinstance(error, OSError) else 1

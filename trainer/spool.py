@@ -1,0 +1,52 @@
+"""Where a node keeps its run log and its phase word, and how the log is read back.
+
+A spool outlives the process that wrote it: a launcher reads it after a SIGKILL. A line may
+therefore be torn, and a torn line was never an event.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def spool_path(spool_dir: Path | str, attempt: int, node: str) -> Path:
+    """Return the file of one node's run log in one attempt."""
+    return Path(spool_dir) / f"attempt-{attempt}-node-{node}.jsonl"
+
+
+def phase_path(spool_dir: Path | str, attempt: int, node: str) -> Path:
+    """Return the file of one node's phase word in one attempt."""
+    return Path(spool_dir) / f"attempt-{attempt}-node-{node}.phase"
+
+
+def notice_path(spool_dir: Path | str, attempt: int, node: str) -> Path:
+    """Return the file whose appearance tells one node that its machine will be taken."""
+    return Path(spool_dir) / f"attempt-{attempt}-node-{node}.notice"
+
+
+def read_from(path: Path | str, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the whole events after byte `offset`, and the offset behind the last of them."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        raw = file.read()
+    whole = raw[: raw.rfind(b"\n") + 1]
+    events = (_parse(line) for line in whole.splitlines())
+    return [event for event in events if event is not None], offset + len(whole)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:  # A full disk tore it.
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def read_spool(path: Path | str) -> list[dict[str, Any]]:
+    """Return every whole event of a spool in the order written; none where there is no file."""
+    try:
+        return read_from(path, 0)[0]
+    except FileNotFoundError:
+        return []
