@@ -1,0 +1,139 @@
+"""How much useful work to do between two saves.
+
+Young and Daly are here to be compared with; `choose_interval` uses the exact optimum for a
+constant hazard. Restart and gap do not move it, nor does the lag of a background save,
+except that a second save must not begin before the first is durable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from .errors import ImpossibleInput
+from .job import SECONDS_PER_HOUR, Job
+from .validity import Floats, quantity
+
+SHORTEST_S = 1.0  # A save more often than once a second is noise, whatever the optimum says.
+NEAR_BRANCH = 1e-4  # Below this C h, Lambert W loses digits and its series has them all.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenInterval:
+    """The interval, and why it is that long."""
+
+    interval_s: float  # Useful seconds between saves.
+    rule: str  # exact | async | no-hazard
+    capped_by: str | None  # max_lost_work_s | useful_hours | save_lag_s | shortest
+
+    @property
+    def words(self) -> str:
+        """The rule and what capped it, for a person."""
+        names = {
+            "exact": "exact optimum (Lambert W)",
+            "async": "exact optimum, saves in the background",
+            "no-hazard": "no hazard",
+        }
+        return names[self.rule] + (f", limited by {self.capped_by}" if self.capped_by else "")
+
+
+def young_hours(pause_hours: ArrayLike, hazard_per_hour: ArrayLike) -> Floats:
+    """Return Young's interval, sqrt(2 C / h), in hours; infinite at zero hazard (F1).
+
+    Valid while the pause is much shorter than the mean time between preemptions.
+
+    Raises:
+        ImpossibleInput: An input is negative, NaN or infinite.
+
+    Source: Young (1974).
+    """
+    pause, hazard = _checked(pause_hours, hazard_per_hour)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(hazard > 0, np.sqrt(2 * pause / hazard), np.inf)
+
+
+def daly_hours(pause_hours: ArrayLike, hazard_per_hour: ArrayLike) -> Floats:
+    """Return Daly's higher-order interval in hours; infinite at zero hazard (F2).
+
+    For C < 2 M: sqrt(2 C M) (1 + sqrt(y) / 3 + y / 9) - C with y = C / (2 M); else M.
+    0.3 % off the optimum at C = M / 3.
+
+    Raises:
+        ImpossibleInput: An input is negative, NaN or infinite.
+
+    Source: Daly (2006).
+    """
+    pause, hazard = _checked(pause_hours, hazard_per_hour)
+    y = pause * hazard / 2
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        short = np.sqrt(2 * pause / hazard) * (1 + np.sqrt(y) / 3 + y / 9) - pause
+        return np.where(hazard > 0, np.where(y < 1, short, 1 / hazard), np.inf)
+
+
+def exact_hours(pause_hours: ArrayLike, hazard_per_hour: ArrayLike) -> Floats:
+    """Return the interval that minimises F4, (1 + W0(-e^(-1 - C h))) / h, in hours (F3).
+
+    Infinite at zero hazard, 0 where a save costs nothing. For background saves C is the
+    pause alone (F8).
+
+    Raises:
+        ImpossibleInput: An input is negative, NaN or infinite.
+
+    Source: derivative of F4 set to zero; W0 is the principal branch of Lambert W.
+    """
+    pause, hazard = _checked(pause_hours, hazard_per_hour)
+    y = pause * hazard
+    p = np.sqrt(-2 * np.expm1(-np.minimum(y, NEAR_BRANCH)))
+    series = p - p**2 / 3 + 11 * p**3 / 72 - 43 * p**4 / 540 + 769 * p**5 / 17280
+    closed = 1 + special.lambertw(-np.exp(-1 - y)).real
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(hazard > 0, np.where(y < NEAR_BRANCH, series, closed) / hazard, np.inf)
+
+
+def choose_interval(job: Job, hazard_per_hour: float, *, useful_hours: float | None = None) -> ChosenInterval:
+    """Return the interval for a job under a gang hazard, with the rule and what limited it.
+
+    Args:
+        job: Its pause, save lag, most lost work and length are used.
+        hazard_per_hour: Of the whole gang, 0 or more. At zero one save at the end is enough.
+        useful_hours: On the GPU in question; the job's own where None.
+
+    Raises:
+        ImpossibleInput: The hazard is impossible, or no interval keeps the promised most
+            lost work because a save takes longer than that to become durable.
+    """
+    pause_s, lag_s = job.overheads.pause_s, job.overheads.save_lag_s
+    work_s = (job.useful_hours if useful_hours is None else useful_hours) * SECONDS_PER_HOUR
+    best_s = float(exact_hours(pause_s / SECONDS_PER_HOUR, hazard_per_hour)) * SECONDS_PER_HOUR
+    rule = "no-hazard" if hazard_per_hour == 0 else "async" if lag_s > 0 else "exact"
+    floors = [(SHORTEST_S, "shortest"), (max(lag_s - pause_s, 0.0), "save_lag_s")]
+    interval_s, capped_by = best_s, None
+    for floor_s, name in floors:
+        if interval_s < floor_s:
+            interval_s, capped_by = floor_s, name
+    for cap_s, name in ((work_s, "useful_hours"), (_most_s(job, floors), "max_lost_work_s")):
+        if interval_s > cap_s:
+            interval_s, capped_by = cap_s, name
+    return ChosenInterval(interval_s=interval_s, rule=rule, capped_by=capped_by)
+
+
+def _most_s(job: Job, floors: list[tuple[float, str]]) -> float:
+    """Return the longest interval that keeps the promised most lost work, which is interval + lag."""
+    most_s = job.constraints.max_lost_work_s
+    if most_s is None:
+        return float("inf")
+    cap_s = float(quantity("Most lost work", most_s, "s")) - job.overheads.save_lag_s
+    if cap_s < max(floor_s for floor_s, _ in floors):
+        raise ImpossibleInput(
+            f"At most {most_s:g} s of work may be lost, but a save takes {job.overheads.save_lag_s:g} s "
+            f"after its pause of {job.overheads.pause_s:g} s until it is durable.",
+            fix="Allow more lost work (max_lost_work_s), or make saves durable sooner (save_lag_s).",
+        )
+    return cap_s
+
+
+def _checked(pause_hours: ArrayLike, hazard_per_hour: ArrayLike) -> tuple[Floats, Floats]:
+    return quantity("Pause", pause_hours, "h"), quantity("Hazard", hazard_per_hour, "per hour")

@@ -1,0 +1,142 @@
+"""One job placed on one pool: nodes, work and cadence there, and what a course of it costs.
+
+What varies between draws comes in as a `Happening`; all that does not is a `Placement`.
+
+Shapes: D = draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from numpy.typing import ArrayLike
+
+from .draws import Happening
+from .estimate import PoolStatistics
+from .goodput import Cadence, gang_hazard_per_hour
+from .interval import ChosenInterval, choose_interval
+from .job import SECONDS_PER_HOUR, Job
+from .market import Evidence
+from .validity import Floats, quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideCosts:
+    """What a pool costs beside its machines."""
+
+    egress_usd: float  # Moving the data set there, once.
+    egress_hours: float  # Clock hours that takes, before any machine is rented.
+    storage_usd_per_hour: float  # Keeping checkpoints, while the job lasts.
+
+    def __post_init__(self) -> None:
+        quantity("Egress", self.egress_usd, "USD")
+        quantity("Egress time", self.egress_hours, "h")
+        quantity("Storage", self.storage_usd_per_hour, "USD/h")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Hours and money of a job, D draws or their conditional means."""
+
+    preemptions: Floats
+    lost_hours: Floats
+    restart_hours: Floats
+    waiting_hours: Floats
+    billed_hours: Floats
+    wall_hours: Floats
+    cost_usd: Floats
+    effective_usd_per_gpu_hour: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One job placed on one pool at one hazard: all that does not vary between draws."""
+
+    job: Job
+    statistics: PoolStatistics
+    side: SideCosts
+    nodes: int
+    work_hours: float  # On this pool's GPU.
+    useful_gpu_hours: float  # Of the job's first-named GPU, so that pools of other GPUs compare.
+    chosen: ChosenInterval
+    cadence: Cadence
+
+    @property
+    def stall_hours(self) -> float:
+        """Hours standing still for saves, and for the last one to become durable."""
+        pauses = self.cadence.saves(self.work_hours) * self.cadence.pause_hours
+        return pauses + self.cadence.save_lag_hours
+
+    @property
+    def on_demand_cost_usd(self) -> float | None:
+        """The same work on on-demand, same SKU and region, with nothing lost; None where unknown."""
+        price = self.statistics.on_demand_usd_per_hour
+        return None if not price else self.nodes * price * self.work_hours
+
+    @property
+    def first_wait_chance(self) -> float:
+        """The chance that capacity is absent at the start; unknown is never taken for present."""
+        pool = self.statistics
+        if pool.evidence is Evidence.CONTRACT or pool.available_now is True:
+            return 0.0
+        if pool.available_now is False:
+            return 1.0
+        if pool.available_share is not None:
+            return 1.0 - pool.available_share
+        gone = pool.hazard_per_hour * pool.gap_hours  # Gaps for each hour of life, alternating for long.
+        return gone / (1.0 + gone)
+
+    def outcome(self, case: Happening, price_usd_per_hour: Floats, first_wait_hours: Floats) -> Outcome:
+        """Return hours and money of a case, all arrays of D."""
+        restart = case.restart_hours + self.cadence.restart_hours  # And the first boot.
+        waiting = case.gap_hours + first_wait_hours
+        billed = self.work_hours + self.stall_hours + case.lost_hours + restart
+        wall = billed + waiting + self.side.egress_hours
+        storage = self.side.storage_usd_per_hour * wall
+        cost = self.nodes * price_usd_per_hour * billed + self.side.egress_usd + storage
+        valued = cost + self.job.value_of_time_usd_per_hour * waiting
+        return Outcome(
+            preemptions=case.preemptions,
+            lost_hours=case.lost_hours,
+            restart_hours=restart,
+            waiting_hours=waiting,
+            billed_hours=billed,
+            wall_hours=wall,
+            cost_usd=cost,
+            effective_usd_per_gpu_hour=valued / self.useful_gpu_hours,
+        )
+
+
+def placed(job: Job, statistics: PoolStatistics, side: SideCosts, hazard_per_hour: float) -> Placement:
+    """Return the job placed on the pool, saving as it should at an instance hazard."""
+    work_hours = job.useful_hours_on(statistics.sku.gpu_model)
+    chosen = choose_interval(
+        job, float(gang_hazard(job, statistics, hazard_per_hour)), useful_hours=work_hours
+    )
+    return Placement(
+        job=job,
+        statistics=statistics,
+        side=side,
+        nodes=nodes_of(job, statistics),
+        work_hours=work_hours,
+        useful_gpu_hours=float(job.gpus * job.useful_hours),
+        chosen=chosen,
+        cadence=Cadence(
+            interval_hours=chosen.interval_s / SECONDS_PER_HOUR,
+            pause_hours=job.overheads.pause_s / SECONDS_PER_HOUR,
+            restart_hours=job.overheads.restart_s / SECONDS_PER_HOUR,
+            save_lag_hours=job.overheads.save_lag_s / SECONDS_PER_HOUR,
+        ),
+    )
+
+
+def nodes_of(job: Job, statistics: PoolStatistics) -> int:
+    """Return how many instances hold the job's GPUs; a part of one is a whole one."""
+    return ceil(job.gpus / statistics.sku.gpu_count)
+
+
+def gang_hazard(job: Job, statistics: PoolStatistics, hazard_per_hour: ArrayLike) -> Floats:
+    """Return the job-stopping hazard of an instance hazard; a drop in a probe already is the whole pool's."""
+    beta = 1.0 if statistics.evidence is Evidence.PROBES else job.gang_share
+    return gang_hazard_per_hour(hazard_per_hour, nodes_of(job, statistics), beta)
