@@ -66,7 +66,9 @@ def our_version() -> str:
         return "0+source"
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(our_version(), prog_name="lowtide")
 def lowtide() -> None:
     """Where to rent GPUs, how much of it on spot, how often to checkpoint,
@@ -88,7 +90,9 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _refuse("Interrupted", "Stopped by hand.", "Type the command again to start over.", INTERRUPTED, as_json)
+        return _refuse(
+            "Interrupted", "Stopped by hand.", "Type the command again to start over.", INTERRUPTED, as_json
+        )
     except click.ClickException as wrong:
         return _refuse("Usage", wrong.format_message(), "Type lowtide --help.", wrong.exit_code, as_json)
     except ModuleNotFoundError as missing:
@@ -109,14 +113,22 @@ def _failed(error: Exception, as_json: bool) -> int:
     """A refusal carries `seen`, `fix` and `exit_code`, whichever room raised it; the rest is our fault."""
     seen, fix, code = (getattr(error, name, None) for name in ("seen", "fix", "exit_code"))
     if isinstance(seen, str) and isinstance(fix, str) and isinstance(code, int):
-        return _refuse(type(error).__name__, seen, fix, code, as_json)
+        return _refuse(_named(error), seen, fix, code, as_json)
     if isinstance(error, OSError) and error.filename:
         fix = "Check the path, its permissions and the free space."
-        return _refuse("EnvironmentTrouble", f"{error.filename}: {error.strerror}.", fix, ENVIRONMENT, as_json)
+        return _refuse(
+            "EnvironmentTrouble", f"{error.filename}: {error.strerror}.", fix, ENVIRONMENT, as_json
+        )
     with tempfile.NamedTemporaryFile("w", prefix="lowtide-fault-", suffix=".txt", delete=False) as file:
         file.write("".join(traceback.format_exception(error)))
     fix = f"The details are in {Path(file.name)}; please send them with the command you typed."
     return _refuse("OurFault", f"{type(error).__name__}: {error}.", fix, OUR_FAULT, as_json)
+
+
+def _named(error: Exception) -> str:
+    """Return a refusal's kind; one that came over HTTP is named by what the service called it."""
+    slug = getattr(error, "slug", None)
+    return "".join(part.capitalize() for part in slug.split("-")) if slug else type(error).__name__
 
 
 def _refuse(name: str, seen: str, fix: str, code: int, as_json: bool) -> int:

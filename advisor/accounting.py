@@ -1,0 +1,82 @@
+"""A run's account as an answer: its events and prices handed to `model.realised`, nothing added.
+
+The prices of every pool the run was in come from the store, as known now: an account is
+written after the fact. Predicted figures lend only the baseline price and the machine count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from collector.records import AttemptRow
+from collector.store import Store
+from model.market import Pool, PricePoint
+from model.realised import AttemptTerms, Realised, RunRecord, Segment, realise
+from trainer.plan import Plan
+
+from .runstate import RunState
+
+
+def account(
+    store: Store, run: RunState, predicted: Mapping[str, Any], *, now: datetime
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return `realised` and `timeline` of a run.
+
+    Args:
+        store: Has the price steps.
+        run: Its job, clock, attempts and events.
+        predicted: The option it was opened on.
+        now: Wall time; prices observed since count.
+    """
+    speeds = run.speeds()
+    baseline = predicted["price"]["on_demand_usd_per_hour"]
+    record = RunRecord(
+        run_id=run.row.run_id,
+        clock=run.clock,
+        gpus=run.job.gpus,
+        nodes=predicted["nodes"],
+        on_demand_usd_per_hour=None if baseline is None else Decimal(str(baseline)),
+        throughput=run.job.throughput[predicted["gpu_model"]],
+        attempts={
+            row.attempt: AttemptTerms(nodes=Plan.read(row.plan).nodes.count, throughput=speeds[row.attempt])
+            for row in run.attempts
+        },
+    )
+    found = realise(record, run.events, _prices(store, run, now))
+    told = {each.name: getattr(found, each.name) for each in fields(Realised) if each.name != "timeline"}
+    return told, _timeline(found.timeline, run.attempts)
+
+
+def _prices(store: Store, run: RunState, now: datetime) -> dict[str, list[PricePoint]]:
+    """Return the price steps of every pool over the whole run."""
+    if not run.events:
+        return {}
+    told = [run.clock.of_event(event) for event in run.events]
+    from_at, until_at = min(told), max(told)
+    return {
+        key: store.price_steps(Pool.parse(key), from_at=from_at, until_at=until_at, as_of=max(now, until_at))
+        for key in {row.pool_key for row in run.attempts}
+    }
+
+
+def _timeline(segments: Sequence[Segment], attempts: Sequence[AttemptRow]) -> list[dict[str, Any]]:
+    """Return segments in order; time before an attempt is told under that attempt and its pool."""
+    pools = {row.attempt: row.pool_key for row in attempts}
+    told: list[dict[str, Any]] = []
+    coming = max(pools, default=None)
+    for segment in reversed(segments):
+        coming = segment.attempt or coming
+        told.append(
+            {
+                "attempt": coming,
+                "pool_id": segment.pool_id or pools.get(coming or 0),
+                "kind": segment.kind,
+                "from_at": segment.from_at,
+                "until_at": segment.until_at,
+            }
+        )
+    return told[::-1]

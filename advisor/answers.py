@@ -1,0 +1,183 @@
+"""What the service answers with: the shape of a recommendation and of a problem.
+
+The field order here is the order in the stored bytes, so the same recommendation is the same
+bytes. Numbers are not rounded: that is `advisor.format`'s work, on the reader's side.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """The base of every outbound shape."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class SpreadOut(Answer):
+    """A predicted quantity: mean and quantiles."""
+
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+
+
+class PriceOut(Answer):
+    """USD per instance-hour in force, and its mean over the window."""
+
+    usd_per_hour: float
+    kind: str
+    age_s: float
+    mean_usd_per_hour: float
+    on_demand_usd_per_hour: float | None
+    label: str
+
+
+class HazardOut(Answer):
+    """Preemptions per instance-hour as believed, and what the belief rests on."""
+
+    per_hour: float
+    evidence: str
+    preemptions: int
+    exposure_hours: float
+    borrowed_from: str | None
+
+
+class AvailabilityOut(Answer):
+    """Share of observed time with capacity, whether it is there now, mean hours of a gap."""
+
+    share: float | None
+    now: bool | None
+    gap_hours: float
+
+
+class FinishOut(Answer):
+    """When the job would be done."""
+
+    p10: str
+    p50: str
+    p90: str
+
+
+class PartsOut(Answer):
+    """The effective price in its parts, USD per useful GPU-hour."""
+
+    price: float
+    stall: float
+    rerun: float
+    restart: float
+    waiting: float
+    egress: float
+    storage: float
+    on_demand: float
+
+
+class OptionOut(Answer):
+    """One ranked pool."""
+
+    rank: int
+    pool_id: str
+    provider: str
+    region: str
+    zone: str | None
+    sku: str
+    gpu_model: str
+    gpu_count: int
+    capacity_type: str
+    nodes: int
+    method: str
+    price: PriceOut
+    discount: float | None
+    hazard: HazardOut
+    availability: AvailabilityOut
+    interval_s: float
+    interval_rule: str
+    effective_usd_per_gpu_hour: SpreadOut
+    cost_usd: SpreadOut
+    finish_hours: SpreadOut
+    finish_at: FinishOut
+    billed_hours: SpreadOut
+    lost_work_hours: SpreadOut
+    preemptions: SpreadOut
+    goodput: float
+    p_deadline: float | None
+    p_budget: float | None
+    meets_deadline: bool
+    parts: PartsOut
+    on_demand_cost_usd: float | None
+    saving: float | None
+    breakeven_hazard_per_hour: float | None
+    reasons: list[str]
+    fallbacks: list[str]
+
+
+class RejectionOut(Answer):
+    """A pool left out, by which rule and why."""
+
+    pool_id: str
+    rule: str
+    reason: str
+
+
+class FigureOut(Answer):
+    """A shipped figure that was used, with source and date."""
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    as_of: str
+    confidence: str
+
+
+class RecommendationOut(Answer):
+    """Answer of POST /v1/recommendations, stored byte for byte."""
+
+    recommendation_id: str
+    as_of: str
+    age_s: float | None
+    sources: list[str]
+    synthetic: bool
+    code_version: str
+    spec: dict[str, Any]
+    seed: int
+    draws: int
+    window_hours: float
+    options: list[OptionOut]
+    rejected: list[RejectionOut]
+    figures: list[FigureOut]
+
+
+def code_version() -> str:
+    """Return the installed version of Lowtide."""
+    try:
+        return version("lowtide")
+    except PackageNotFoundError:
+        return "0+source"
+
+
+def instant(at: datetime) -> str:
+    """Return an aware instant as ISO-8601 in UTC with Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def to_json(value: Any) -> bytes:
+    """Return compact JSON; refuses NaN, writes instants with Z and money as plain numbers."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)  # DECIMAL(18,9) within a million dollars keeps all its digits.
+    if isinstance(value, datetime):
+        return instant(value)
+    raise TypeError(f"{type(value).__name__} has no place in an answer")

@@ -1,0 +1,240 @@
+"""The service as methods, one per route: thin, synchronous, dictionaries in and out.
+
+The pages, the command and the launcher all come through here. A refusal of the service keeps
+its sentence, its next step and its exit code; a service that does not answer is trouble of
+the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from model.errors import EnvironmentTrouble, LowtideError
+
+EXIT_CODES = {
+    "impossible-input": 2, "not-found": 2, "conflict": 2, "bad-body": 2, "too-large": 2,
+    "insufficient-history": 3, "check-failed": 5, "internal": 1,
+}  # fmt: skip
+ENVIRONMENT = 4  # Everything else: keys, locks, disks.
+When = datetime | str | None
+
+
+class ServiceUnreachable(EnvironmentTrouble):
+    """Nothing answers at the address, or not in time."""
+
+
+class ServiceProblem(LowtideError):
+    """The service refused; sentence, next step and exit code are its own."""
+
+    def __init__(self, seen: str, *, fix: str, slug: str, status: int) -> None:
+        super().__init__(seen, fix=fix)
+        self.slug = slug
+        self.status = status
+        self.exit_code = 2 if status in (400, 404, 405, 413, 422) else EXIT_CODES.get(slug, ENVIRONMENT)
+
+
+class Client:
+    """A service at an address.
+
+    Args:
+        base_url: Such as http://127.0.0.1:8787.
+        token: The key to send, where the service has keys.
+        timeout_s: How long an answer may take.
+        http: A transport to use instead of the network, for a service in this process.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        *,
+        timeout_s: float = 60.0,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self.base_url, self.token = base_url.rstrip("/"), token
+        self._http = http or httpx.Client(timeout=timeout_s, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def recommend(
+        self, spec: Any, *, as_of: When = None, seed: int = 0, window_hours: float = 720.0, draws: int = 4000
+    ) -> dict[str, Any]:
+        """Rank pools for a job; `spec` is a `JobSpec` or the same as a dictionary."""
+        written = spec if isinstance(spec, dict) else spec.model_dump(mode="json")
+        body = {
+            "spec": written,
+            "as_of": _written(as_of),
+            "seed": seed,
+            "window_hours": window_hours,
+            "draws": draws,
+        }
+        return self._post("/v1/recommendations", body)
+
+    def recommendation(self, recommendation_id: str) -> dict[str, Any]:
+        """Return a stored recommendation."""
+        return self._get(f"/v1/recommendations/{_part(recommendation_id)}")
+
+    def recommendation_bytes(self, recommendation_id: str) -> bytes:
+        """Return a stored recommendation as the bytes its digest is of."""
+        return self._ask("GET", f"/v1/recommendations/{_part(recommendation_id)}").content
+
+    def open_run(
+        self,
+        recommendation_id: str,
+        *,
+        stores: dict[str, Any],
+        rank: int = 1,
+        clock: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Open a run; the answer carries run_id, attempt, pool_id and plan."""
+        body = {"recommendation_id": recommendation_id, "rank": rank, "stores": stores, "clock": clock}
+        return self._post("/v1/runs", body)
+
+    def append_events(self, run_id: str, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Send run events; sending them again changes nothing."""
+        return self._post(f"/v1/runs/{_part(run_id)}/events", {"events": list(events)})
+
+    def next_pool(
+        self,
+        run_id: str,
+        *,
+        attempt: int,
+        lost_pool_id: str | None = None,
+        as_of: When = None,
+        unavailable: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Ask where the rest of a run goes."""
+        body = {
+            "lost_pool_id": lost_pool_id,
+            "attempt": attempt,
+            "as_of": _written(as_of),
+            "unavailable": list(unavailable),
+        }
+        return self._post(f"/v1/runs/{_part(run_id)}/next-pool", body)
+
+    def directive(self, run_id: str, *, attempt: int | None = None, as_of: When = None) -> dict[str, Any]:
+        """Ask whether a live run should stay."""
+        return self._get(f"/v1/runs/{_part(run_id)}/directive", attempt=attempt, as_of=as_of)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the head of every run, newest first."""
+        found: list[dict[str, Any]] = self._get("/v1/runs")["runs"]
+        return found
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return a run with predicted, realised and timeline."""
+        return self._get(f"/v1/runs/{_part(run_id)}")
+
+    def checkpoints(self, run_id: str) -> dict[str, Any]:
+        """Return the committed generations of a run."""
+        return self._get(f"/v1/runs/{_part(run_id)}/checkpoints")
+
+    def events(self, run_id: str) -> dict[str, Any]:
+        """Return the stored events of a run."""
+        return self._get(f"/v1/runs/{_part(run_id)}/events")
+
+    def pools(self, *, as_of: When = None, window_hours: float = 720.0) -> dict[str, Any]:
+        """Return every pool."""
+        return self._get("/v1/pools", as_of=as_of, window_hours=window_hours)
+
+    def pool(self, key: str, *, as_of: When = None, window_hours: float = 720.0) -> dict[str, Any]:
+        """Return one pool."""
+        return self._get(f"/v1/pools/{_key(key)}", as_of=as_of, window_hours=window_hours)
+
+    def prices(
+        self, key: str, *, from_at: When = None, until_at: When = None, as_of: When = None
+    ) -> dict[str, Any]:
+        """Return a pool's price steps."""
+        return self._get(f"/v1/pools/{_key(key)}/prices", from_at=from_at, until_at=until_at, as_of=as_of)
+
+    def probes(
+        self, key: str, *, from_at: When = None, until_at: When = None, as_of: When = None
+    ) -> dict[str, Any]:
+        """Return a pool's probes."""
+        return self._get(f"/v1/pools/{_key(key)}/probes", from_at=from_at, until_at=until_at, as_of=as_of)
+
+    def collect(self, source: str, *, path: str | None = None, seed: int = 0) -> list[dict[str, Any]]:
+        """Have the service read a source once; reports of what it read."""
+        found = self._ask("POST", "/v1/collect", {"source": source, "path": path, "seed": seed}, timeout=None)
+        reports: list[dict[str, Any]] = found.json()
+        return reports
+
+    def quality(self, *, as_of: When = None) -> dict[str, Any]:
+        """Return each source's rows, age, gaps and quarantine."""
+        return self._get("/v1/quality", as_of=as_of)
+
+    def status(self) -> dict[str, Any]:
+        """Return version, span and rows."""
+        return self._get("/v1/status")
+
+    def ready(self) -> bool:
+        """Return whether the service answers and its store does."""
+        try:
+            self._get("/readyz")
+        except LowtideError:
+            return False
+        return True
+
+    def metrics(self) -> str:
+        """Return the counters as Prometheus reads them."""
+        return self._ask("GET", "/metrics").text
+
+    def _get(self, path: str, **query: Any) -> dict[str, Any]:
+        asked = {name: _written(value) for name, value in query.items() if value is not None}
+        found: dict[str, Any] = self._ask("GET", path, params=asked).json()
+        return found
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask("POST", path, body).json()
+        return found
+
+    def _ask(self, method: str, path: str, body: Any = None, **how: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            found = self._http.request(method, self.base_url + path, json=body, headers=headers, **how)
+        except httpx.HTTPError as trouble:
+            raise ServiceUnreachable(
+                f"The service at {self.base_url} does not answer ({type(trouble).__name__}).",
+                fix="Start it with lowtide serve, or pass --url.",
+            ) from None
+        if found.status_code >= 400:
+            raise _problem(found)
+        return found
+
+
+def _problem(found: httpx.Response) -> ServiceProblem:
+    try:
+        told = found.json()
+        slug, seen, fix = str(told["type"]).rsplit(":", 1)[-1], str(told["detail"]), str(told["fix"])
+    except (ValueError, KeyError, TypeError):
+        slug, fix = "foreign", "Check that the address is that of lowtide serve."
+        seen = f"{found.request.url} answers with status {found.status_code} and no problem of ours."
+    return ServiceProblem(seen, fix=fix, slug=slug, status=found.status_code)
+
+
+def _written(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _key(pool_key: str) -> str:
+    return quote(pool_key, safe="/:")

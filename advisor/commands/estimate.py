@@ -1,0 +1,62 @@
+"""`lowtide estimate`: the effective price of a job per pool, or the worked example of an article file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from ._common import as_of_option, emit, sample_option, service_options
+
+
+@click.command("estimate")
+@click.argument("job", type=click.Path(path_type=Path, dir_okay=False))
+@as_of_option
+@click.option(
+    "--window",
+    "window_hours",
+    type=click.IntRange(1),
+    default=720,
+    show_default=True,
+    help="Hours of history.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the draws behind the intervals."
+)
+@click.option(
+    "--top", type=click.IntRange(1), default=8, show_default=True, help="How many options to print."
+)
+@sample_option
+@service_options
+def command(
+    job: Path,
+    as_of: datetime | None,
+    window_hours: int,
+    seed: int,
+    top: int,
+    sample: int | None,
+    url: str | None,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Print the effective price of JOB on every pool: USD per useful GPU-hour, with its parts and interval.
+
+    JOB is a TOML file: a job (examples/llm-30b.toml) or a worked example (examples/article.toml).
+    """
+    from model.article import ArticleCase
+
+    from ..connect import connected
+    from ..jobfile import read
+    from ..tables import article_answer, print_article, print_recommendation
+
+    found = read(job)
+    if isinstance(found, ArticleCase):
+        emit(article_answer(found)) if as_json else print_article(found)
+        return
+    with connected(url=url, store=store, sample=sample) as client:
+        answer = client.recommend(found, as_of=as_of, window_hours=window_hours, seed=seed)
+    if as_json:
+        emit(answer)
+    else:
+        print_recommendation(answer, top=top)

@@ -1,0 +1,105 @@
+"""A client for a verb: of the service that answers, or of one started for as long as the verb runs.
+
+One path to every answer (docs/decisions/0001): a verb never reads the store's file itself, so it
+cannot disagree with what a launcher is told.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import uvicorn
+
+from model.errors import EnvironmentTrouble
+
+from .api import create_app
+from .client import Client
+from .service import Service
+from .serving import open_service, utc_now
+from .settings import Settings, load_settings
+from .wire import CollectRequest
+
+LOOPBACK = "127.0.0.1"
+START_S = 20.0
+
+
+@contextmanager
+def connected(
+    *, url: str | None = None, store: str | None = None, sample: int | None = None
+) -> Iterator[Client]:
+    """Yield a client.
+
+    Args:
+        url: Ask this service and no other.
+        store: Open this file and ask no service that may be running.
+        sample: Use the embedded market of this seed, in memory; its newest instant is now.
+
+    Raises:
+        EnvironmentTrouble: Nothing answers at `url`, or the store cannot be opened.
+    """
+    settings = load_settings(url=url, store=store)
+    if sample is not None:
+        with open_service(None) as service, sampled(service, sample), answering(service) as client:
+            yield client
+    elif store is None and (url is not None or _answers(settings)):
+        with Client(settings.service_url, settings.token) as client:
+            client.status()  # Trouble is better met here than halfway through.
+            yield client
+    else:
+        with open_service(settings.store_path) as service, answering(service) as client:
+            yield client
+
+
+def _answers(settings: Settings) -> bool:
+    with Client(settings.service_url, settings.token, timeout_s=2.0) as client:
+        return client.ready()
+
+
+@contextmanager
+def sampled(service: Service, seed: int) -> Iterator[None]:
+    """Fill a service with the embedded market and stop its clock at the market's newest instant."""
+    service.collect(CollectRequest(source="sample", seed=seed))
+    span = service.store.span()
+    service.clock = _stopped(span[1]) if span else service.clock
+    yield
+
+
+def _stopped(at: datetime) -> Callable[[], datetime]:
+    return lambda: at
+
+
+@contextmanager
+def answering(service: Service) -> Iterator[Client]:
+    """Serve from a thread on a free loopback port, and yield a client of it."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        service.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            create_app(service, keys=()), log_level="warning", access_log=False, lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="service", daemon=True
+        )
+        thread.start()
+        try:
+            with Client(service.url) as client:
+                _wait_until(server)
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(timeout=START_S)
+
+
+def _wait_until(server: uvicorn.Server) -> None:
+    until = utc_now().timestamp() + START_S
+    while not server.started:
+        if utc_now().timestamp() > until:
+            raise EnvironmentTrouble(
+                f"The service did not start within {START_S:.0f} s.",
+                fix="Type: lowtide serve, and read what it says.",
+            )
+        threading.Event().wait(0.02)

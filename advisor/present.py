@@ -1,0 +1,177 @@
+"""From what was decided to what is answered: a recommendation in its outbound shape, and its name.
+
+The id of a recommendation is a digest of the rest of its body, so equal questions on equal
+data have one answer with one name. Nothing is computed here but that digest and the instants
+of the finish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from collector.figures import Figure
+from model.estimate import Estimate, PoolStatistics, Spread
+from model.market import PriceKind
+
+from .answers import (
+    AvailabilityOut,
+    FigureOut,
+    FinishOut,
+    HazardOut,
+    OptionOut,
+    PartsOut,
+    PriceOut,
+    RecommendationOut,
+    RejectionOut,
+    SpreadOut,
+    code_version,
+    instant,
+    to_json,
+)
+from .recommend import Option, Recommendation
+from .wire import RecommendationRequest
+
+LABELS = {
+    PriceKind.RECORDED: "recorded price",
+    PriceKind.LIST: "list price, not recorded",
+    PriceKind.SYNTHETIC: "synthetic price",
+}
+
+
+def recommendation_bytes(
+    found: Recommendation,
+    request: RecommendationRequest,
+    *,
+    age_s: float | None,
+    sources: Sequence[str],
+    synthetic: bool,
+) -> tuple[str, bytes]:
+    """Return (recommendation_id, body).
+
+    Args:
+        found: What was decided.
+        request: What was asked; the spec is part of the answer.
+        age_s: How old the newest fact is.
+        sources: Whose facts were used.
+        synthetic: Whether any of them is generated.
+    """
+    body = RecommendationOut(
+        recommendation_id="",
+        as_of=instant(found.as_of),
+        age_s=age_s,
+        sources=list(sources),
+        synthetic=synthetic,
+        code_version=code_version(),
+        spec=request.spec.model_dump(mode="json"),
+        seed=found.seed,
+        draws=request.draws,
+        window_hours=request.window_hours,
+        options=[option_out(option, found.as_of) for option in found.options],
+        rejected=[RejectionOut(pool_id=r.pool.key, rule=r.rule, reason=r.reason) for r in found.rejected],
+        figures=[figure_out(figure) for figure in found.figures],
+    ).model_dump()
+    name = "rec-" + hashlib.sha256(to_json(body)).hexdigest()[:16]
+    return name, to_json({**body, "recommendation_id": name})
+
+
+def option_out(option: Option, as_of: datetime) -> OptionOut:
+    """Return the wire shape of one option."""
+    found = option.estimate
+    seen, pool = found.statistics, found.pool
+    return OptionOut(
+        rank=option.rank,
+        pool_id=pool.key,
+        provider=pool.provider,
+        region=pool.region,
+        zone=pool.zone,
+        sku=pool.sku,
+        gpu_model=seen.sku.gpu_model,
+        gpu_count=seen.sku.gpu_count,
+        capacity_type=pool.capacity_type.value,
+        nodes=found.nodes,
+        method=found.method,
+        **_believed(seen),
+        reasons=list(option.reasons),
+        fallbacks=list(option.fallbacks),
+        meets_deadline=option.meets_deadline,
+        **_predicted(found, as_of),
+    )
+
+
+def _believed(seen: PoolStatistics) -> dict[str, Any]:
+    return {
+        "price": PriceOut(
+            usd_per_hour=seen.price_usd_per_hour,
+            kind=seen.price_kind.value,
+            age_s=seen.price_age_s,
+            mean_usd_per_hour=seen.price_mean_usd_per_hour,
+            on_demand_usd_per_hour=seen.on_demand_usd_per_hour,
+            label=LABELS[seen.price_kind],
+        ),
+        "discount": seen.discount,
+        "hazard": hazard_out(seen),
+        "availability": AvailabilityOut(
+            share=seen.available_share, now=seen.available_now, gap_hours=seen.gap_hours
+        ),
+    }
+
+
+def hazard_out(seen: PoolStatistics) -> HazardOut:
+    """Return the wire shape of a hazard."""
+    return HazardOut(
+        per_hour=seen.hazard_per_hour,
+        evidence=seen.evidence.value,
+        preemptions=seen.preemptions,
+        exposure_hours=seen.exposure_hours,
+        borrowed_from=seen.borrowed_from,
+    )
+
+
+def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
+    finish = found.finish_hours
+    return {
+        "interval_s": found.interval_s,
+        "interval_rule": found.interval_rule,
+        "effective_usd_per_gpu_hour": _spread(found.effective_usd_per_gpu_hour),
+        "cost_usd": _spread(found.cost_usd),
+        "finish_hours": _spread(finish),
+        "finish_at": FinishOut(
+            p10=_later(as_of, finish.p10), p50=_later(as_of, finish.p50), p90=_later(as_of, finish.p90)
+        ),
+        "billed_hours": _spread(found.billed_hours),
+        "lost_work_hours": _spread(found.lost_work_hours),
+        "preemptions": _spread(found.preemptions),
+        "goodput": found.goodput,
+        "p_deadline": found.p_deadline,
+        "p_budget": found.p_budget,
+        "parts": PartsOut(**{name: getattr(found.parts, name) for name in PartsOut.model_fields}),
+        "on_demand_cost_usd": found.on_demand_cost_usd,
+        "saving": found.saving,
+        "breakeven_hazard_per_hour": found.breakeven_hazard_per_hour,
+    }
+
+
+def _spread(found: Spread) -> SpreadOut:
+    return SpreadOut(mean=found.mean, p10=found.p10, p50=found.p50, p90=found.p90)
+
+
+def _later(as_of: datetime, hours: float) -> str:
+    try:
+        return instant(as_of + timedelta(hours=hours))
+    except OverflowError:  # A job that never ends here; its hours stand beside.
+        return instant(datetime.max.replace(tzinfo=UTC))
+
+
+def figure_out(figure: Figure) -> FigureOut:
+    """Return the wire shape of a shipped figure."""
+    return FigureOut(
+        name=figure.name,
+        value=float(figure.value),
+        unit=figure.unit,
+        source=figure.source,
+        as_of=str(figure.as_of),
+        confidence=str(figure.confidence),
+    )

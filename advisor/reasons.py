@@ -1,0 +1,117 @@
+"""Why an option stands where it does: a few sentences, each with its numbers.
+
+Only what the estimate says is said, in the units a person uses; a borrowed hazard, a list
+price or a missing probe is named, for a number without its origin is not a reason.
+"""
+
+from __future__ import annotations
+
+from model.cost import SideCosts
+from model.estimate import Estimate, PoolStatistics
+from model.job import Job
+from model.market import CapacityType, Evidence, PriceKind
+
+from . import format as fmt
+
+OLD_PRICE_S = 14 * 86400.0
+
+
+def reasons_for(job: Job, found: Estimate, side: SideCosts, *, meets_deadline: bool) -> tuple[str, ...]:
+    """Return the sentences for one option, most telling first."""
+    told = [
+        _deadline(job, found, meets_deadline),
+        _price(found),
+        _breakeven(found),
+        _evidence(found.statistics),
+        _capacity(found.statistics),
+        _moving(job, side),
+        _budget(found),
+        _price_origin(found.statistics),
+    ]
+    return tuple(sentence for sentence in told if sentence)
+
+
+def _price(found: Estimate) -> str:
+    effective = fmt.price(found.effective_usd_per_gpu_hour.mean)
+    if found.pool.capacity_type is CapacityType.ON_DEMAND:
+        return f"{effective} per useful GPU-hour on demand, which the provider does not take back."
+    lost = (
+        f"after {found.preemptions.mean:.3g} expected preemptions, saves every "
+        f"{fmt.seconds(found.interval_s)} and {fmt.hours(found.lost_work_hours.mean)} of lost work"
+    )
+    if found.saving is None:
+        return f"{effective} per useful GPU-hour {lost}; no on-demand price is known to compare with."
+    side = "cheaper" if found.saving >= 0 else "dearer"
+    return (
+        f"{fmt.percent(abs(found.saving))} {side} than on-demand at {effective} per useful GPU-hour, {lost}."
+    )
+
+
+def _breakeven(found: Estimate) -> str | None:
+    limit, seen = found.breakeven_hazard_per_hour, found.statistics.hazard_per_hour
+    if limit is None or seen <= 0 or found.pool.capacity_type is not CapacityType.SPOT:
+        return None
+    if limit <= seen:
+        return (
+            f"Its hazard of {fmt.per_hour(seen)} is past break-even with on-demand at {fmt.per_hour(limit)}."
+        )
+    return (
+        f"Loses to on-demand if the hazard exceeds {fmt.per_hour(limit)}, "
+        f"{limit / seen:.3g} times the {fmt.per_hour(seen)} believed now."
+    )
+
+
+def _evidence(seen: PoolStatistics) -> str | None:
+    if seen.evidence is Evidence.CONTRACT:
+        return None
+    if seen.evidence is Evidence.BORROWED:
+        return f"Its own history is too short; borrowed: {seen.borrowed_from}."
+    what = "drops of availability" if seen.evidence is Evidence.PROBES else "preemptions"
+    unit = "pool-hours seen available" if seen.evidence is Evidence.PROBES else "instance-hours"
+    lent = f"; borrowed: {seen.borrowed_from}" if seen.borrowed_from else ""
+    return f"The hazard rests on {seen.preemptions} {what} in {seen.exposure_hours:,.0f} {unit}{lent}."
+
+
+def _capacity(seen: PoolStatistics) -> str | None:
+    if seen.pool.capacity_type is CapacityType.ON_DEMAND:
+        return None
+    if seen.available_share is None:
+        return "Whether capacity is obtainable was never observed here."
+    now = "obtainable now" if seen.available_now else "not obtainable now"
+    return (
+        f"Capacity was obtainable {fmt.percent(seen.available_share)} of the time, and is {now}; "
+        f"a wait lasts {fmt.hours(seen.gap_hours)} on average."
+    )
+
+
+def _deadline(job: Job, found: Estimate, meets: bool) -> str | None:
+    if found.p_deadline is None:
+        return None
+    finish = fmt.hours(found.finish_hours.p90)
+    chance = f"with a chance of {fmt.percent(found.p_deadline)} (P90 finish in {finish})"
+    if meets:
+        return f"Meets the deadline {fmt.instant(job.deadline_at)} {chance}."
+    return f"Ranked after the rest: it meets the deadline {fmt.instant(job.deadline_at)} only {chance}."
+
+
+def _budget(found: Estimate) -> str | None:
+    if found.p_budget is None or found.p_budget >= 0.9:
+        return None
+    return f"Stays within the budget with a chance of {fmt.percent(found.p_budget)} only."
+
+
+def _moving(job: Job, side: SideCosts) -> str | None:
+    if side.egress_usd <= 0 and side.egress_hours <= 0:
+        return None
+    return (
+        f"Bringing {fmt.size(job.dataset_bytes)} of data from {job.data_provider} {job.data_region} costs "
+        f"{fmt.usd(side.egress_usd)} and {fmt.hours(side.egress_hours)}."
+    )
+
+
+def _price_origin(seen: PoolStatistics) -> str | None:
+    if seen.price_kind is PriceKind.LIST:
+        return "The price is a list price, not recorded."
+    if seen.price_age_s > OLD_PRICE_S:
+        return f"The price in force was last confirmed {fmt.seconds(seen.price_age_s)} ago."
+    return None

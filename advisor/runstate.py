@@ -1,0 +1,139 @@
+"""Everything stored of one run, read together, and what follows from it without any market.
+
+What is left of the job is computed from the run's own committed steps. A run state is a
+snapshot: it is read anew for every question.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from collector.records import AttemptRow, RunRow
+from collector.store import Store
+from model.job import Job
+from model.market import Pool
+from trainer.plan import Plan
+
+from .missing import Conflict, Missing
+from .planning import Origin
+from .progress import Event, RunClock, newest_checkpoint, state, useful_hours_done
+from .wire import JobSpec, to_job
+
+LEAST_LEFT_HOURS = 0.1  # A job goes on until its trainer says it is done.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """A run as it stands."""
+
+    row: RunRow
+    origin: Origin
+    answer: dict[str, Any]  # The recommendation.
+    job: Job
+    clock: RunClock
+    attempts: list[AttemptRow]
+    events: list[Event]
+
+    @property
+    def newest(self) -> AttemptRow:
+        """The attempt issued last; opening a run issues the first."""
+        return self.attempts[-1]
+
+    @property
+    def here(self) -> Pool:
+        """The pool of the newest attempt."""
+        return Pool.parse(self.newest.pool_key)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the newest attempt."""
+        return Plan.read(self.newest.plan)
+
+    @property
+    def state(self) -> str:
+        """open, waiting, running, lost, stopped, failed or done."""
+        return state(self.events, len(self.attempts))
+
+    def speeds(self) -> dict[int, float]:
+        """Attempt -> throughput of its pool's GPU, relative to the job's reference."""
+        models = {option["pool_id"]: option["gpu_model"] for option in self.answer["options"]}
+        return {
+            row.attempt: self.job.throughput.get(models.get(row.pool_key, ""), 1.0) for row in self.attempts
+        }
+
+    def what_is_left(self, as_of: datetime, *, committed_only: bool) -> Job:
+        """Return the job that remains at an instant; its budget is not asked again.
+
+        A deadline that has passed becomes one that nothing meets: the run goes on, late.
+        """
+        done = useful_hours_done(self.events, self.clock, self.speeds(), committed_only=committed_only)
+        left = max(self.job.useful_hours - done, LEAST_LEFT_HOURS)
+        late = as_of + timedelta(seconds=1)
+        deadline = max(self.job.deadline_at, late) if self.job.deadline_at else None
+        return replace(self.job, useful_hours=left, budget_usd=None, deadline_at=deadline)
+
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Return the newest generation, which a restore must not fall behind."""
+        newest = newest_checkpoint(self.events)
+        return asdict(newest) if newest else None
+
+    def head(self) -> dict[str, Any]:
+        """Return what a list of runs says of this one."""
+        newest = self.attempts[-1] if self.attempts else None
+        return {
+            "run_id": self.row.run_id,
+            "name": self.job.name,
+            "state": self.state,
+            "recommendation_id": self.row.recommendation_id,
+            "opened_at": self.row.opened_at,
+            "clock": self.row.clock,
+            "attempt": newest.attempt if newest else None,
+            "pool_id": newest.pool_key if newest else None,
+        }
+
+    def refuse_stale(self, attempt: int) -> None:
+        """Refuse to send an attempt on that was never issued, or that a newer one has overtaken.
+
+        Raises:
+            Missing: No such attempt.
+            Conflict: A newer attempt is already at work.
+        """
+        if attempt > self.newest.attempt:
+            raise Missing(
+                f"Attempt {attempt} of {self.row.run_id} was never issued; the newest is "
+                f"{self.newest.attempt}.",
+                fix="Give the attempt that was lost.",
+            )
+        at_work = any(event["attempt"] == self.newest.attempt for event in self.events)
+        if attempt < self.newest.attempt and at_work:
+            raise Conflict(
+                f"Attempt {self.newest.attempt} of {self.row.run_id} is at work, and attempt {attempt} asks "
+                "where to go.",
+                fix="Stop this launcher; another one has taken the run over.",
+            )
+
+
+def load(store: Store, run_id: str) -> RunState:
+    """Read a run.
+
+    Raises:
+        Missing: There is no such run.
+    """
+    row = store.run(run_id)
+    body = store.recommendation(row.recommendation_id) if row else None
+    if row is None or body is None:
+        raise Missing(f"There is no run {run_id!r} here.", fix="See GET /v1/runs.")
+    answer = json.loads(body)
+    as_of = datetime.fromisoformat(answer["as_of"])
+    return RunState(
+        row=row,
+        origin=Origin(recommendation_id=row.recommendation_id, body=body, as_of=as_of),
+        answer=answer,
+        job=to_job(JobSpec.model_validate(answer["spec"]), as_of),
+        clock=RunClock.of(row.clock, row.opened_at),
+        attempts=store.attempts(run_id),
+        events=list(store.events(run_id)),
+    )

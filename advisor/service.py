@@ -1,0 +1,233 @@
+"""The composition root: store, catalogue, tariffs and clock behind the questions people ask.
+
+The HTTP layer and the command call these methods; nothing here knows HTTP. Reading the market
+and recommending live here, runs in `Service.runs` (`advisor.runs`). Every answer says as of
+when, how old the newest fact is, from which sources, and whether any of it is synthetic.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from collector.catalog import Catalog
+from collector.collect import collect_recorded, collect_sample
+from collector.ingest import IngestReport
+from collector.store import Store
+from collector.tariffs import Tariffs
+from model.errors import ImpossibleInput
+from model.estimate import PoolStatistics
+from model.job import Job
+from model.market import Pool, PoolHistory
+from model.statistics import Refusal, all_statistics
+
+from .answers import code_version, instant
+from .jobfile import refuse_unsold
+from .market import capped, pool_answer, price_answer, probe_answer
+from .missing import Missing
+from .present import recommendation_bytes
+from .recommend import recommend
+from .runs import Runs
+from .wire import CollectRequest, JobSpec, RecommendationRequest, to_job
+
+
+class Service:
+    """What Lowtide knows and decides, for one store.
+
+    Args:
+        store: The only open store.
+        catalog: SKUs and list prices.
+        tariffs: Egress, storage and notice figures.
+        clock: Tells now, aware UTC.
+        url: Where trainers reach the service; None where nothing listens.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        catalog: Catalog,
+        tariffs: Tariffs,
+        clock: Callable[[], datetime],
+        url: str | None = None,
+    ) -> None:
+        self.store, self.catalog, self.tariffs, self.clock = store, catalog, tariffs, clock
+        self.url = url
+        self.runs = Runs(self)
+
+    def recommend(self, request: RecommendationRequest) -> bytes:
+        """Rank pools for a job and keep the answer; returns the stored bytes.
+
+        Raises:
+            ImpossibleInput: The job contradicts itself or the market.
+            InsufficientHistory: No pool can be ranked.
+        """
+        as_of = request.as_of or self.clock()
+        job = self.job(request.spec, as_of)
+        known, refused = self.statistics(job, as_of, request.window_hours)
+        found = recommend(
+            job, known, refused, self.tariffs, as_of=as_of, seed=request.seed, draws=request.draws
+        )
+        used = [option.estimate.statistics for option in found.options]
+        name, body = recommendation_bytes(
+            found,
+            request,
+            age_s=self.age_s(as_of),
+            sources=sorted({source for seen in used for source in seen.sources}),
+            synthetic=any(seen.synthetic for seen in used),
+        )
+        self.store.save_recommendation(
+            name, as_of=as_of, request=request.model_dump_json().encode(), body=body
+        )
+        return body
+
+    def recommendation(self, recommendation_id: str) -> bytes:
+        """Return a stored recommendation, byte for byte."""
+        body = self.store.recommendation(recommendation_id)
+        if body is None:
+            raise Missing(f"There is no recommendation {recommendation_id!r} here.", fix="Ask for a new one.")
+        return body
+
+    def job(self, spec: JobSpec, as_of: datetime) -> Job:
+        """Return the job of a spec that starts at `as_of`, after asking whether anyone sells its GPUs."""
+        refuse_unsold(spec, self.sold(as_of))
+        return to_job(spec, as_of)
+
+    def sold(self, as_of: datetime) -> set[str]:
+        """Return the GPU models that the catalogue or the store knows."""
+        listed = {sku.gpu_model for sku in self.catalog.skus.values() if sku.gpu_count}
+        return listed | {sku.gpu_model for _, sku in self.store.pools(as_of)}
+
+    def statistics(
+        self, job: Job, as_of: datetime, window_hours: float
+    ) -> tuple[list[PoolStatistics], list[Refusal]]:
+        """Return what is believed of each pool with one of the job's GPUs, and the refusals among them.
+
+        Pools of other GPUs were never asked about; naming them as rejected would drown the rest.
+        """
+        histories = self.store.pool_histories(as_of=as_of, window=timedelta(hours=window_hours))
+        wanted = [history for history in histories if history.sku.gpu_model in job.throughput]
+        return all_statistics(wanted, borrow=job.constraints.borrow)
+
+    def age_s(self, as_of: datetime) -> float | None:
+        """Return how old the newest fact is at an instant; None where there is none."""
+        newest = self.store.newest_observed_at(as_of)
+        return (as_of - newest).total_seconds() if newest else None
+
+    def envelope(self, as_of: datetime, histories: Sequence[PoolHistory] = ()) -> dict[str, Any]:
+        """Return what every answer says of itself: as_of, age_s, sources, synthetic."""
+        sources = {source for history in histories for source in history.sources}
+        return {
+            "as_of": instant(as_of),
+            "age_s": self.age_s(as_of),
+            "sources": sorted(sources),
+            "synthetic": any(history.synthetic for history in histories),
+        }
+
+    def pools(self, as_of: datetime | None, window_hours: float) -> dict[str, Any]:
+        """Return every pool with its price, hazard and availability, or why something is unknown."""
+        at = as_of or self.clock()
+        histories = self.store.pool_histories(as_of=at, window=timedelta(hours=window_hours))
+        known, refused = all_statistics(histories, borrow="provider")
+        statistics = {seen.pool: seen for seen in known}
+        reasons = {refusal.pool: refusal.reason for refusal in refused}
+        told = [pool_answer(h, statistics.get(h.pool), reasons.get(h.pool)) for h in histories]
+        return {**self.envelope(at, histories), "window_hours": window_hours, "pools": told}
+
+    def pool(self, key: str, as_of: datetime | None, window_hours: float) -> dict[str, Any]:
+        """Return one pool as `pools` does."""
+        pool = Pool.parse(key)
+        answer = self.pools(as_of, window_hours)
+        for each in answer.pop("pools"):
+            if each["pool_id"] == pool.key:
+                return {**answer, **each}
+        raise Missing(f"There is no pool {pool.key!r} as of {answer['as_of']}.", fix="See GET /v1/pools.")
+
+    def prices(
+        self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None
+    ) -> dict[str, Any]:
+        """Return a pool's price steps, the one in force at `from_at` first."""
+        pool, start, end, at = self._span(key, from_at, until_at, as_of)
+        points = self.store.price_steps(pool, from_at=start, until_at=end, as_of=at)
+        return {**self._series(pool, start, end, at), "prices": capped(points, price_answer)}
+
+    def probes(
+        self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None
+    ) -> dict[str, Any]:
+        """Return a pool's probes."""
+        pool, start, end, at = self._span(key, from_at, until_at, as_of)
+        points = self.store.probes(pool, from_at=start, until_at=end, as_of=at)
+        return {**self._series(pool, start, end, at), "probes": capped(points, probe_answer)}
+
+    def quality(self, as_of: datetime | None) -> dict[str, Any]:
+        """Return each source with its rows, age, gaps and quarantined rows."""
+        at = as_of or self.clock()
+        sources = [asdict(source) for source in self.store.quality(at)]
+        return {**self.envelope(at), "sources": sources, "synthetic": _any_synthetic(sources)}
+
+    def status(self) -> dict[str, Any]:
+        """Return version, span of the data, rows, and whether any of it is synthetic."""
+        now = self.clock()
+        sources = [asdict(source) for source in self.store.quality(now)]
+        span = self.store.span()
+        return {
+            **self.envelope(now),
+            "sources": sorted(source["source_id"] for source in sources),
+            "synthetic": _any_synthetic(sources),
+            "version": code_version(),
+            "store": str(self.store.path or ":memory:"),
+            "rows": sum(source["rows"] for source in sources),
+            "span": {"first": span[0], "last": span[1]} if span else None,
+        }
+
+    def collect(self, request: CollectRequest) -> list[dict[str, Any]]:
+        """Read a source into the store once; reading it again adds nothing.
+
+        Raises:
+            ImpossibleInput: Recorded history without a path.
+        """
+        if request.source == "sample":
+            with tempfile.TemporaryDirectory(prefix="lowtide-sample-") as folder:
+                return _told(collect_sample(self.store, Path(folder), seed=request.seed))
+        if not request.path:
+            raise ImpossibleInput(
+                "Collecting recorded history needs a path.", fix="Give the file or folder to read."
+            )
+        return _told(collect_recorded(self.store, Path(request.path)))
+
+    def _span(
+        self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None
+    ) -> tuple[Pool, datetime, datetime, datetime]:
+        pool, at = Pool.parse(key), as_of or self.clock()
+        end = min(until_at, at) if until_at else at
+        start = from_at or end - timedelta(days=30)
+        if start >= end:
+            raise ImpossibleInput(
+                f"The span from {instant(start)} until {instant(end)} is empty.",
+                fix="Give from_at before until_at, and neither after as_of.",
+            )
+        if pool not in {known for known, _ in self.store.pools(at)}:
+            raise Missing(f"There is no pool {pool.key!r} as of {instant(at)}.", fix="See GET /v1/pools.")
+        return pool, start, end, at
+
+    def _series(self, pool: Pool, start: datetime, end: datetime, at: datetime) -> dict[str, Any]:
+        histories = self.store.pool_histories(as_of=at, window=max(at - start, timedelta(hours=1)))
+        own = [history for history in histories if history.pool == pool]
+        return {
+            **self.envelope(at, own),
+            "pool_id": pool.key,
+            "from_at": instant(start),
+            "until_at": instant(end),
+        }
+
+
+def _told(reports: Sequence[IngestReport]) -> list[dict[str, Any]]:
+    return [asdict(report) for report in reports]
+
+
+def _any_synthetic(sources: Iterable[dict[str, Any]]) -> bool:
+    return any(str(source["kind"]) == "synthetic" for source in sources)

@@ -1,0 +1,124 @@
+"""`lowtide serve`: the store and the HTTP API in one process, the only opener of the store.
+
+One worker. The address is bound before anything is opened, and said once the service answers:
+on standard output, and in a file where somebody waits for one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from collector.tariffs import load_tariffs
+
+from collector.catalog import load_catalog
+from collector.store import Store
+from model.errors import EnvironmentTrouble
+
+from .api import create_app
+from .auth import refuse_open_binding
+from .service import Service
+from .settings import Settings
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_service(path: Path | None, *, clock: Callable[[], datetime] = utc_now) -> Iterator[Service]:
+    """Open the store, None for one in memory, and put the service together.
+
+    Raises:
+        EnvironmentTrouble: Another process holds the store, or it cannot be made.
+    """
+    if path is not None:
+        _make_folder(path.parent)
+    with Store.open(path, clock=clock) as store:
+        yield Service(store, catalog=load_catalog(), tariffs=load_tariffs(), clock=clock)
+
+
+def serve(settings: Settings, *, ready_file: Path | None = None, as_json: bool = False) -> None:
+    """Serve until stopped.
+
+    Args:
+        settings: Store, host, port, keys.
+        ready_file: Written with the address once the service answers.
+        as_json: Say the address as a JSON object.
+    """
+
+    def announce(url: str) -> None:
+        print(json.dumps({"url": url}) if as_json else f"listening on {url}", flush=True)
+        if ready_file is not None:
+            _write_whole(ready_file, url + "\n")
+
+    run_server(settings, announce=announce)
+
+
+def run_server(settings: Settings, *, announce: Callable[[str], None]) -> None:
+    """Bind, open the store, answer until SIGINT or SIGTERM; `announce` gets the address.
+
+    Raises:
+        ImpossibleInput: The address is open to others and no key is set.
+        EnvironmentTrouble: The address or the store is taken.
+    """
+    refuse_open_binding(settings.host, settings.keys)
+    with _bound(settings.host, settings.port) as listener:
+        port = listener.getsockname()[1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        with open_service(settings.store_path) as service:
+            service.url = settings.url or f"http://{host}:{port}"
+            app = create_app(service, keys=settings.keys)
+            config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+            _Announcing(config, lambda: announce(f"http://{host}:{port}")).run(sockets=[listener])
+
+
+class _Announcing(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as usual, then say so."""
+        await super().startup(sockets)
+        self._say_started()
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as trouble:
+        raise EnvironmentTrouble(
+            f"{host}:{port} cannot be listened on: {trouble.strerror}.",
+            fix="Stop what listens there, or pass --port 0 for a free port.",
+        ) from None
+    with listener:
+        yield listener
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as trouble:
+        raise EnvironmentTrouble(
+            f"The folder {folder} for the store cannot be made: {trouble.strerror}.",
+            fix="Pass --store FILE, or set LOWTIDE_STORE.",
+        ) from None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write so that whoever finds the file finds all of it."""
+    half = path.with_name(f"{path.name}.part")
+    half.write_text(text)
+    os.replace(half, path)

@@ -1,0 +1,260 @@
+"""Answers of the service as tables for a terminal. Formats what it is given and works nothing out.
+
+The on-demand option always shows, however low it ranks; rejected pools are counted by rule
+with one reason each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Literal
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from model.article import MODE, ArticleCase, Rerun
+
+from . import format as fmt
+
+Json = Mapping[str, Any]
+SHOWN = 8
+WIDE = 96  # Columns of a terminal from which all columns of the ranking fit.
+WHOLE_USD = 1000.0  # From here on cents are noise.
+REASONS_OF = 2  # Options whose reasons are told in full.
+
+
+def print_recommendation(answer: Json, *, top: int = SHOWN) -> None:
+    """Print a ranking with reasons, parts and rejections."""
+    Console().print(recommendation_renderable(answer, shown=top))
+
+
+def print_run(run: Json) -> None:
+    """Print a run: predicted beside realised."""
+    Console().print(run_renderable(run))
+
+
+def print_article(case: ArticleCase) -> None:
+    """Print the worked example."""
+    Console(highlight=False).print(Text(article_text(case)), soft_wrap=True)
+
+
+def article_answer(case: ArticleCase) -> dict[str, Any]:
+    """Return the worked example for `--json`: both ways to rerun lost hours, money as decimal strings."""
+    cases = {rerun: replace(case, rerun=rerun) for rerun in ("on_demand", "spot")}
+    figures = {
+        rerun: {
+            "cost_usd": str(each.cost),
+            "savings": float(each.savings),
+            "finish_hours": float(each.finish_hours),
+            "breakeven_lost_hours": None
+            if each.breakeven_lost_hours is None
+            else float(each.breakeven_lost_hours),
+        }
+        for rerun, each in cases.items()
+    }
+    return {"mode": MODE, "on_demand_cost_usd": str(case.baseline), "rerun": case.rerun, "by_rerun": figures}
+
+
+def article_text(case: ArticleCase) -> str:
+    """Return the worked example as lines: its own way to rerun lost hours first, then the other."""
+    other: Rerun = "spot" if case.rerun == "on_demand" else "on_demand"
+    return "\n".join(
+        (
+            f"Accounting mode {MODE}: {_plain(case.lost_hours)} lost hours are an input, not a prediction.",
+            f"On-demand: {fmt.usd(case.baseline)} for {_plain(case.hours)} h.",
+            _article_line(case),
+            _article_line(replace(case, rerun=other)),
+        )
+    )
+
+
+def _article_line(case: ArticleCase) -> str:
+    limit = case.breakeven_lost_hours
+    pays = "at any loss" if limit is None else f"up to {_plain(limit)} lost hours"
+    return (
+        f"Spot, lost hours done again on {case.rerun.replace('_', '-')}: {fmt.usd(case.cost)}, savings "
+        f"{fmt.percent(case.savings, 2)}, finished after {_plain(case.finish_hours)} h; pays {pays}."
+    )
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> RenderableType:
+    """Return a ranking with its reasons, its parts, and what was rejected and why."""
+    best = answer["options"][:REASONS_OF]
+    told = [
+        Text(_headline(answer), style="bold"),
+        Ranking(answer, shown),
+        Text(_more(answer, shown)),
+        *(_reasons(option) for option in best),
+        parts_table(answer["options"][:1]),
+        rejected_table(answer["rejected"]),
+        Text(
+            f"Hazard, price and capacity as of {fmt.instant(answer['as_of'])}; {answer['recommendation_id']}."
+        ),
+    ]
+    return Group(*told)
+
+
+def shown_options(options: Sequence[Json], shown: int) -> list[Json]:
+    """Return the best options, with the best on-demand one among them."""
+    best = list(options[:shown])
+    if any(option["capacity_type"] == "on_demand" for option in best):
+        return best
+    return best + [option for option in options[shown:] if option["capacity_type"] == "on_demand"][:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The ranked options: effective price, cost and finish, each with its P10 – P90 below.
+
+    A narrow terminal is spared the last two columns, which the reasons say in words.
+    """
+
+    answer: Json
+    shown: int = SHOWN
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render for the width at hand."""
+        wide = options.max_width >= WIDE
+        names = ("", "Pool", "USD/useful\nGPU-hour", "Cost", "Done after", "In time", "Saving", "Hazard")
+        table = _table(*(names if wide else names[:-2]))
+        for option in shown_options(self.answer["options"], self.shown):
+            table.add_row(*(_cells(option) if wide else _cells(option)[:-2]))
+        yield table
+
+
+def _cells(option: Json) -> list[str | Text]:
+    return [
+        str(option["rank"]),
+        _pool_lines(option),
+        _two_lines(fmt.spread_usd(option["effective_usd_per_gpu_hour"])),
+        _two_lines(fmt.spread_usd(option["cost_usd"], 0 if option["cost_usd"]["mean"] >= WHOLE_USD else 2)),
+        _two_lines(fmt.spread_hours(option["finish_hours"])),
+        fmt.percent(option["p_deadline"]),
+        fmt.percent(option["saving"]),
+        hazard_words(option["hazard"]),
+    ]
+
+
+def parts_table(options: Sequence[Json]) -> Table:
+    """Return the effective price in its parts, which sum to it."""
+    table = _table("USD per useful GPU-hour", *(pool_words(option) for option in options))
+    names = list(options[0]["parts"]) if options else []
+    for name in names:
+        table.add_row(name.replace("_", " "), *(fmt.usd(option["parts"][name], 4) for option in options))
+    sums = (fmt.usd(sum(option["parts"].values()), 4) for option in options)
+    table.add_row("sum", *sums, style="bold")
+    return table
+
+
+def rejected_table(rejected: Sequence[Json]) -> RenderableType:
+    """Return how many pools each rule rejected, with one of them and its reason."""
+    if not rejected:
+        return Text("No pool was rejected.")
+    rules: dict[str, list[Json]] = {}
+    for each in rejected:
+        rules.setdefault(each["rule"], []).append(each)
+    table = _table("Rejected by", "Pools", "For one", "Reason", words=True)
+    for rule, those in sorted(rules.items(), key=lambda item: -len(item[1])):
+        table.add_row(
+            rule.replace("_", " "), fmt.count(len(those)), Text(those[0]["pool_id"]), Text(those[0]["reason"])
+        )
+    return table
+
+
+def run_renderable(run: Json) -> RenderableType:
+    """Return a run: predicted beside realised, and its attempts."""
+    before, after = run["predicted"], run["realised"]
+    table = _table("", "Predicted (P10 – P90)", "Realised")
+    rows = (
+        ("Cost", fmt.spread_usd(before["cost_usd"]), fmt.usd(after["cost_usd"])),
+        (
+            "USD per useful GPU-hour",
+            fmt.spread_usd(before["effective_usd_per_gpu_hour"]),
+            fmt.usd(after["effective_usd_per_gpu_hour"]),
+        ),
+        ("Start to done", fmt.spread_hours(before["finish_hours"]), fmt.hours(after["wall_hours"])),
+        ("Billed", fmt.spread_hours(before["billed_hours"]), fmt.hours(after["billed_hours"])),
+        ("Lost work", fmt.spread_hours(before["lost_work_hours"]), fmt.hours(after["lost_work_hours"])),
+        ("Preemptions", f"{before['preemptions']['mean']:.3g} on average", fmt.count(after["preemptions"])),
+        ("Saving", fmt.percent(before["saving"], 1), fmt.percent(after["saving"], 1)),
+    )
+    for row in rows:
+        table.add_row(*row)
+    attempts = _table("Attempt", "Pool", "Issued")
+    for each in run["attempts"]:
+        attempts.add_row(str(each["attempt"]), Text(each["pool_id"]), fmt.instant(each["issued_at"]))
+    return Group(Text(f"Run {run['run_id']} ({run['name']}): {run['state']}", style="bold"), table, attempts)
+
+
+def ingest_renderable(reports: Sequence[Json]) -> RenderableType:
+    """Return what was read, one row per source, and in words what could not be read."""
+    table = _table("Source", "Read", "New", "Known already", "Quarantined", "From", "Until")
+    sources: dict[str, list[Json]] = {}
+    for report in reports:
+        sources.setdefault(report["source_id"], []).append(report)
+    for source, those in sources.items():
+        sums = (sum(r[f"rows_{name}"] for r in those) for name in ("in", "new", "duplicate", "quarantined"))
+        first = min((r["from_at"] for r in those if r["from_at"]), default=None)
+        last = max((r["until_at"] for r in those if r["until_at"]), default=None)
+        table.add_row(Text(source), *map(fmt.count, sums), fmt.instant(first), fmt.instant(last))
+    troubles = [Text(f"{r['origin']}: {r['trouble']}", style="red") for r in reports if r["trouble"]]
+    return Group(table, *troubles)
+
+
+def pool_words(option: Json) -> Text:
+    """Return a pool's short name: `aws use1-az4 p5.48xlarge spot`."""
+    place = option["zone"] or option["region"]
+    return Text(f"{option['provider']} {place} {option['sku']} {option['capacity_type'].replace('_', '-')}")
+
+
+def hazard_words(hazard: Json) -> str:
+    """Return a hazard with what it rests on."""
+    if hazard["evidence"] == "contract":
+        return "not taken\nback"
+    return f"{fmt.per_hour(hazard['per_hour'])}\n{hazard['evidence']}"
+
+
+def _pool_lines(option: Json) -> Text:
+    """Return a pool in two lines, so that eight columns fit a terminal."""
+    capacity = option["capacity_type"].replace("_", "-")
+    return Text(f"{option['provider']} {option['zone'] or option['region']}\n{option['sku']} {capacity}")
+
+
+def _two_lines(spread: str) -> str:
+    mean, _, interval = spread.partition(" (")
+    return f"{mean}\n({interval.replace('$', '')}" if interval else mean
+
+
+def _headline(answer: Json) -> str:
+    origin = "SYNTHETIC market" if answer["synthetic"] else "recorded market"
+    job = answer["spec"]["job"]
+    gpus = f"{job['gpus']} GPU{'' if job['gpus'] == 1 else 's'}"
+    return (
+        f"{job['name']}: {gpus}, {fmt.hours(job['useful_hours'])} of useful work "
+        f"({origin}, newest fact {fmt.age(answer['age_s'])})"
+    )
+
+
+def _more(answer: Json, shown: int) -> str:
+    hidden = len(answer["options"]) - len(shown_options(answer["options"], shown))
+    return f"{hidden} more options rank lower; --json shows all." if hidden else ""
+
+
+def _reasons(option: Json) -> Text:
+    lines = [f"{option['rank']}. {pool_words(option).plain}", *(f"   · {why}" for why in option["reasons"])]
+    return Text("\n".join(lines))
+
+
+def _table(*columns: str | Text, words: bool = False) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        side: Literal["left", "right"] = "left" if words or number < 2 else "right"
+        table.add_column(name, overflow="fold", justify=side)
+    return table

@@ -1,0 +1,233 @@
+"""What the service accepts: strict shapes at the one place where bytes arrive.
+
+Every inbound body is one of these. Unknown fields, NaN, infinities, booleans as numbers,
+control characters and text that is no Unicode are refused; lists, texts and numbers have
+limits. A job file (TOML) is a `JobSpec` too: see `advisor.jobfile`. What the service answers
+is in `advisor.answers`. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from model.errors import ImpossibleInput
+from model.job import Constraints, Job, Overheads
+from model.market import CapacityType
+
+MAX_TEXT = 200
+MAX_ITEMS = 100
+MAX_EVENTS = 50_000  # One batch; the spool sends the rest in the next.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def read_instant(value: Any) -> datetime:
+    """Read an aware instant from ISO-8601 text or a TOML date-time."""
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) and len(value) <= 40 else value
+    except ValueError:
+        read = None
+    if not isinstance(read, datetime) or read.tzinfo is None:
+        raise PydanticCustomError("instant", "must be an instant with its zone, as 2026-01-31T12:00:00Z")
+    if not EARLIEST <= read <= LATEST:
+        raise PydanticCustomError("instant", "must lie between the years 2000 and 2200")
+    return read.astimezone(UTC)
+
+
+def _whole(value: Any) -> Any:
+    """Let 360e9 stand for a whole number of bytes, as people write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():  # A lone surrogate, a NUL and a line break are not.
+        raise PydanticCustomError("text", "must be printable text")
+    return value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)]
+Instant = Annotated[datetime, BeforeValidator(read_instant)]
+Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+Usd = Annotated[float, Field(ge=0, le=1e9)]
+Seconds = Annotated[float, Field(ge=0, le=1e6)]
+Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
+
+
+class Strict(BaseModel):
+    """The base of every inbound shape."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class JobSection(Strict):
+    """What has to be computed, by when, for how much."""
+
+    name: Text
+    gpus: Annotated[int, Field(ge=1, le=100_000)]
+    useful_hours: Positive
+    state_bytes: Bytes
+    throughput: Annotated[dict[Text, Positive], Field(min_length=1, max_length=MAX_ITEMS)]
+    deadline_hours: Positive | None = None
+    deadline_at: Instant | None = None
+    budget_usd: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    value_of_time_usd_per_hour: Usd = 0.0
+    gang_share: Annotated[float, Field(ge=0, le=1)] = 0.9
+
+
+class OverheadsSection(Strict):
+    """What saving and restarting cost, in seconds, and where the figures come from."""
+
+    pause_s: Seconds
+    save_lag_s: Seconds
+    boot_s: Seconds
+    restore_s: Seconds
+    warmup_s: Seconds
+    origin: Text = "stated in the job file"
+
+
+class DataSection(Strict):
+    """Where the data set lies; moving it costs egress."""
+
+    dataset_bytes: Bytes
+    provider: Text
+    region: Text
+
+
+class ConstraintsSection(Strict):
+    """What a person forbids or demands. An empty list is no constraint."""
+
+    providers: Names = []
+    regions: Names = []
+    deny_regions: Names = []
+    capacity_types: Annotated[list[Literal["spot", "on_demand"]], Field(min_length=1, max_length=2)] = [
+        "spot",
+        "on_demand",
+    ]
+    borrow: Literal["none", "region", "provider"] = "region"
+    max_lost_work_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
+
+
+class JobSpec(Strict):
+    """A job as a person writes it: the job file, and `spec` of a recommendation request."""
+
+    job: JobSection
+    overheads: OverheadsSection
+    data: DataSection | None = None
+    constraints: ConstraintsSection = ConstraintsSection()
+
+
+class RecommendationRequest(Strict):
+    """Body of POST /v1/recommendations."""
+
+    spec: JobSpec
+    as_of: Instant | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    window_hours: Annotated[float, Field(ge=1, le=24 * 3660)] = 720.0
+    draws: Annotated[int, Field(ge=100, le=20_000)] = 4000
+
+
+class StoresSection(Strict):
+    """Where the checkpoints of a run go. Keys are named, never contained."""
+
+    local_dir: Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_printable)]
+    primary_url: Text | None = None
+    replica_urls: Names = []
+    key_ref: Text | None = None
+
+
+class ClockSection(Strict):
+    """How a replayed run's wall clock maps onto market time."""
+
+    market_origin_at: Instant
+    wall_origin_at: Instant
+    compression: Annotated[float, Field(gt=0, le=1e7)]
+
+
+class RunRequest(Strict):
+    """Body of POST /v1/runs."""
+
+    recommendation_id: Annotated[str, StringConstraints(pattern=r"^rec-[0-9a-f]{16}$")]
+    rank: Annotated[int, Field(ge=1, le=10_000)] = 1
+    stores: StoresSection
+    clock: ClockSection | None = None
+
+
+class EventBatch(Strict):
+    """Body of POST /v1/runs/{id}/events. Each event is checked by the run log's own rules."""
+
+    events: Annotated[list[dict[str, Any]], Field(max_length=MAX_EVENTS)]
+
+
+class NextPoolRequest(Strict):
+    """Body of POST /v1/runs/{id}/next-pool."""
+
+    lost_pool_id: Text | None = None
+    attempt: Annotated[int, Field(ge=0, le=10**9)]
+    as_of: Instant | None = None
+    unavailable: Names = []
+
+
+class CollectRequest(Strict):
+    """Body of POST /v1/collect."""
+
+    source: Literal["recorded", "sample"]
+    path: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_printable)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+def to_job(spec: JobSpec, from_at: datetime) -> Job:
+    """Turn a spec into the job that the model reasons about.
+
+    Args:
+        spec: The job as written.
+        from_at: When the job would start; `deadline_hours` counts from here.
+
+    Raises:
+        ImpossibleInput: Two deadlines, or one that does not lie after `from_at`.
+    """
+    written, data, rules = spec.job, spec.data, spec.constraints
+    return Job(
+        name=written.name,
+        gpus=written.gpus,
+        useful_hours=written.useful_hours,
+        state_bytes=written.state_bytes,
+        throughput=dict(written.throughput),
+        overheads=Overheads(**spec.overheads.model_dump()),
+        deadline_at=_deadline(written, from_at),
+        budget_usd=written.budget_usd,
+        dataset_bytes=data.dataset_bytes if data else 0,
+        data_provider=data.provider if data else None,
+        data_region=data.region if data else None,
+        value_of_time_usd_per_hour=written.value_of_time_usd_per_hour,
+        gang_share=written.gang_share,
+        constraints=Constraints(
+            providers=tuple(rules.providers),
+            regions=tuple(rules.regions),
+            deny_regions=tuple(rules.deny_regions),
+            capacity_types=tuple(CapacityType(name) for name in rules.capacity_types),
+            borrow=rules.borrow,
+            max_lost_work_s=rules.max_lost_work_s,
+        ),
+    )
+
+
+def _deadline(written: JobSection, from_at: datetime) -> datetime | None:
+    if written.deadline_hours is not None and written.deadline_at is not None:
+        raise ImpossibleInput(
+            "The job states both deadline_hours and deadline_at, and only one can be meant.",
+            fix="Keep one of the two.",
+        )
+    if written.deadline_hours is not None:
+        return from_at + timedelta(hours=written.deadline_hours)
+    if written.deadline_at is not None and written.deadline_at <= from_at:
+        late_h = (from_at - written.deadline_at) / timedelta(hours=1)
+        raise ImpossibleInput(
+            f"The deadline {written.deadline_at:%Y-%m-%d %H:%M} UTC lies {late_h:.1f} hours before the start "
+            f"{from_at:%Y-%m-%d %H:%M} UTC.",
+            fix="State a later deadline_at, or deadline_hours after the start.",
+        )
+    return written.deadline_at

@@ -1,0 +1,68 @@
+"""Collecting through the service: the synthetic market and real recorded history, by the same path."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from advisor.jobfile import read_spec
+from advisor.serving import open_service
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def written(name: str) -> dict[str, object]:
+    return read_spec(EXAMPLES / name).model_dump(mode="json")
+
+
+@pytest.fixture(scope="module")
+def empty():
+    with open_service(None, clock=lambda: NOW) as made:
+        yield made
+
+
+def test_the_sample_market_is_called_synthetic_everywhere(empty, http_of):
+    with http_of(empty) as http:
+        reports = http.post("/v1/collect", json={"source": "sample", "seed": 3}).json()
+        assert sum(report["rows_new"] for report in reports) > 10_000
+        status = http.get("/v1/status").json()
+        assert status["synthetic"] is True
+        asked = {"spec": written("llm-30b.toml"), "as_of": status["span"]["last"], "draws": 200}
+        answer = http.post("/v1/recommendations", json=asked).json()
+    assert answer["synthetic"] is True
+    spot = [option for option in answer["options"] if option["capacity_type"] == "spot"]
+    assert spot
+    assert {option["price"]["kind"] for option in spot} <= {"synthetic", "list"}
+
+
+def test_collecting_the_sample_again_adds_nothing(empty, http_of):
+    with http_of(empty) as http:
+        http.post("/v1/collect", json={"source": "sample", "seed": 3})
+        again = http.post("/v1/collect", json={"source": "sample", "seed": 3}).json()
+    assert sum(report["rows_new"] for report in again) == 0
+
+
+@pytest.mark.recorded
+def test_real_recorded_history_is_ranked_with_list_prices_that_say_so(recorded_data, http_of):
+    with open_service(None, clock=lambda: NOW) as made, http_of(made) as http:
+        path = str(recorded_data / "spot-traces" / "availability")
+        assert http.post("/v1/collect", json={"source": "recorded", "path": path}).status_code == 200
+        asked = {"spec": written("v100-recorded.toml"), "as_of": "2023-03-01T00:00:00Z", "draws": 400}
+        answer = http.post("/v1/recommendations", json=asked).json()
+    best = answer["options"][0]
+    assert answer["synthetic"] is False
+    assert best["zone"].startswith("name:us-west-2")
+    assert best["price"] == {
+        "usd_per_hour": 0.918,
+        "kind": "list",
+        "age_s": best["price"]["age_s"],
+        "mean_usd_per_hour": 0.918,
+        "on_demand_usd_per_hour": 3.06,
+        "label": "list price, not recorded",
+    }
+    assert best["hazard"]["evidence"] == "probes"
+    assert best["hazard"]["exposure_hours"] > 48
+    assert any("list price" in reason for reason in best["reasons"])
