@@ -1,0 +1,57 @@
+"""Run every bench and rewrite the table in docs/performance.md, misses included."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import machine
+
+HERE = Path(__file__).parent
+TABLE = HERE.parent / "docs" / "performance.md"
+NOT_A_BENCH = {"harness.py", "run_all.py"}
+BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
+
+
+def main() -> None:
+    lines = [line for path in benches() for line in figures(path)]
+    head, rest = TABLE.read_text().split(BEGIN)
+    tail = rest.split(END)[1]
+    stamp = f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine()}.\n\n"
+    TABLE.write_text(head + BEGIN + stamp + table(lines) + END + tail)
+
+
+def benches() -> list[Path]:
+    return sorted(path for path in HERE.glob("*.py") if path.name not in NOT_A_BENCH)
+
+
+def figures(path: Path) -> list[dict[str, object]]:
+    print(f"{path.name} …", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, path, "--json", *sys.argv[1:]], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return [{"bench": path.name, **json.loads(line)} for line in done.stdout.splitlines()]
+
+
+def table(lines: list[dict[str, object]]) -> str:
+    rows = [
+        "| figure | ours | peer | theirs | ratio | must | aim | met | bench |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {x['figure']} | {number(x['ours'])} {x['unit']} | {x['peer'] or '–'} | {number(x['theirs'])} | {number(x['ratio'])} "
+        f"| {number(x['must'])} | {number(x['aim'])} | {x['met']} | `bench/{x['bench']}` |"
+        for x in lines
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else "–"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Opening the store's file, and turning the database's complaints into refusals.
+
+One process may hold the file; a second cannot open it even to read. So a lock names its
+holder and what to type. This module knows DuckDB and nothing of the market; it never
+retries, repairs or deletes anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from model.errors import EnvironmentTrouble, LowtideError
+
+SQL: Final = Path(__file__).parent / "sql"
+TROUBLE: Final = (  # The world around us; anything else the database raises is a fault of ours.
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.FatalException,
+    duckdb.SerializationException,
+    duckdb.ConnectionException,
+    duckdb.TransactionException,  # A commit that could not reach the disk.
+)
+MEMORY_LIMIT: Final = "2GB"  # A year of 10M rows was queried within 300 MB; this leaves room for joins.
+
+
+class StoreLocked(EnvironmentTrouble):
+    """Another process holds the store's file."""
+
+    slug = "store-locked"
+
+
+class StoreUnreadable(EnvironmentTrouble):
+    """The store's file is damaged, foreign, newer than this program, or cannot be reached."""
+
+    slug = "store-unreadable"
+
+
+class StoreFull(EnvironmentTrouble):
+    """Disk or memory ran out while writing; nothing of that batch was kept."""
+
+    slug = "store-full"
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of one file under sql/, e.g. `queries/pool_history`."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def connect(path: Path | None) -> duckdb.DuckDBPyConnection:
+    """Open the file (None: in memory) in UTC, with bounded memory and a place to spill.
+
+    Raises:
+        StoreLocked: Another process holds it; the message names it.
+        StoreUnreadable: It is no database, is damaged, or its folder is missing.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY_LIMIT}
+    if path is not None:
+        config["temp_directory"] = f"{path}.tmp"
+    try:
+        connection = duckdb.connect(str(path) if path else ":memory:", config=config)
+        # ICU cannot be configured before it is connected, hence a statement of its own.
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    except TROUBLE as trouble:
+        raise _refusal(trouble, path) from None
+    return connection
+
+
+def run(cursor: duckdb.DuckDBPyConnection, script: str, params: dict[str, object]) -> pa.Table:
+    """Run every statement of a script with the parameters it names; the last one's rows."""
+    rows: Any = None
+    for statement in cursor.extract_statements(script):
+        named = {name: params[name] for name in statement.named_parameters}
+        rows = cursor.execute(statement, named)
+    return rows.to_arrow_table()
+
+
+@contextmanager
+def refusing(path: Path | None) -> Iterator[None]:
+    """Turn whatever the database raises inside the block into a refusal a person can act on."""
+    try:
+        yield
+    except TROUBLE as trouble:
+        raise _refusal(trouble, path) from trouble
+
+
+def _refusal(trouble: duckdb.Error, path: Path | None) -> LowtideError:
+    """The refusal that says what this complaint means for the store at `path`."""
+    text = str(trouble).splitlines()[0]
+    where = str(path) if path else "the in-memory store"
+    if "set lock on file" in text:
+        return _locked(text, where)
+    if isinstance(trouble, duckdb.OutOfMemoryException) or re.search(
+        r"No space left|File too large|Could not write|disk", text, re.IGNORECASE
+    ):
+        return StoreFull(
+            f"Writing to {where} failed ({text}); the batch was rolled back.",
+            fix="Free disk space, or point --store to a disk that has some, and run the same command again.",
+        )
+    return StoreUnreadable(
+        f"{where} cannot be used ({text}).",
+        fix="Check the path and its permissions, or put the last `lowtide store snapshot` in its place.",
+    )
+
+
+def _locked(text: str, where: str) -> StoreLocked:
+    """Name the holder from the database's message and the process table."""
+    found = re.search(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)", text)
+    if found is None:
+        return StoreLocked(
+            f"{where} is held by another process, which the system does not name.",
+            fix=f"Find it with `fuser {where}`, or ask the running service instead.",
+        )
+    pid, program = found["pid"], found["program"]
+    return StoreLocked(
+        f"{where} is held by process {pid} ({_command(pid) or program}); one process at a time may open it.",
+        fix=f"Ask that service over HTTP, stop it with `kill {pid}`, or name another file with --store.",
+    )
+
+
+def _command(pid: str) -> str:
+    """The command line of a process, where the system shows it."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
