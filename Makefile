@@ -12,7 +12,7 @@ INSTALL = if $(BIN)/python -m pip install -q -U pip uv 2>/dev/null && $(BIN)/uv 
 	    || $(BIN)/python -m pip install -q -e '.[all,dev]'; \
 	  else $(BIN)/python -m pip install -q -e '.[all,dev]'; fi
 
-.PHONY: demo test lint types layers unit chromium bench schemas clean
+.PHONY: demo test lint types layers unit chromium bench schemas documents clean
 
 demo: $(STAMP)
 	$(BIN)/lowtide demo $(ARGS)
@@ -53,6 +53,10 @@ bench: $(STAMP)
 schemas: $(STAMP)
 	$(BIN)/python -m trainer.plan --schema > trainer/plan.schema.json
 	$(BIN)/python -m trainer.runlog --schema > trainer/runlog.schema.json
+
+# Fills the marked blocks of README.md and docs/ with what the program prints.
+documents: $(STAMP)
+	$(BIN)/python tests/unit/house/test_readme.py
 
 clean:
 	rm -rf $(VENV) demo-out

@@ -94,7 +94,9 @@ def data(settings: Settings) -> Iterator[Finding]:
                 yield Finding(check="market", ok=True, seen="synthetic: made by the generator, not recorded")
     except LowtideError:
         yield Finding(
-            check="service", ok=True, seen=f"none at {settings.service_url}; verbs will open the store themselves"
+            check="service",
+            ok=True,
+            seen=f"none at {settings.service_url}; verbs will open the store themselves",
         )
         yield from stored(settings.store_path)
 

@@ -74,6 +74,13 @@ def read_spec(path: Path) -> JobSpec:
     )
 
 
+def borrowing(spec: JobSpec, borrow: str | None) -> JobSpec:
+    """Return the spec with another word on how far a hazard may be borrowed; None keeps its own."""
+    if borrow is None:
+        return spec
+    return spec.model_copy(update={"constraints": spec.constraints.model_copy(update={"borrow": borrow})})
+
+
 def refuse_unsold(spec: JobSpec, sold: Iterable[str]) -> None:
     """Refuse a job that names a GPU model nobody sells.
 

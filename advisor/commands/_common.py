@@ -35,6 +35,32 @@ def sample_option(function: F) -> F:
     )(function)
 
 
+def history_options(function: F) -> F:
+    """Add `--window` and `--borrow`: how much history to use, and whose where a pool has too little."""
+    borrow = click.option(
+        "--borrow",
+        type=click.Choice(["none", "region", "provider"]),
+        default=None,
+        help="How far sibling pools may speak for one hardly watched (default: as the job file says).",
+    )
+    window = click.option(
+        "--window",
+        "window_hours",
+        callback=_hours,
+        default="30d",
+        show_default=True,
+        help="How much history to use: 90d, 720h.",
+    )
+    return window(borrow(function))
+
+
+def _hours(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    number, unit = value[:-1], value[-1:]
+    if unit not in ("d", "h") or not number.isdigit() or int(number) == 0:
+        raise click.BadParameter(f"{value!r} is not a window. Write days or hours: 90d, 720h.")
+    return int(number) * (24 if unit == "d" else 1)
+
+
 def as_of_option(function: F) -> F:
     """Add `--as-of INSTANT`: answer with what was known then."""
     return click.option(

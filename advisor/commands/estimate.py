@@ -7,20 +7,13 @@ from pathlib import Path
 
 import click
 
-from ._common import as_of_option, emit, sample_option, service_options
+from ._common import as_of_option, emit, history_options, sample_option, service_options
 
 
 @click.command("estimate")
 @click.argument("job", type=click.Path(path_type=Path, dir_okay=False))
 @as_of_option
-@click.option(
-    "--window",
-    "window_hours",
-    type=click.IntRange(1),
-    default=720,
-    show_default=True,
-    help="Hours of history.",
-)
+@history_options
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of the draws behind the intervals."
 )
@@ -33,6 +26,7 @@ def command(
     job: Path,
     as_of: datetime | None,
     window_hours: int,
+    borrow: str | None,
     seed: int,
     top: int,
     sample: int | None,
@@ -47,7 +41,7 @@ def command(
     from model.article import ArticleCase
 
     from ..connect import connected
-    from ..jobfile import read
+    from ..jobfile import borrowing, read
     from ..tables import article_answer, print_article, print_recommendation
 
     found = read(job)
@@ -55,7 +49,8 @@ def command(
         emit(article_answer(found)) if as_json else print_article(found)
         return
     with connected(url=url, store=store, sample=sample) as client:
-        answer = client.recommend(found, as_of=as_of, window_hours=window_hours, seed=seed)
+        spec = borrowing(found, borrow)
+        answer = client.recommend(spec, as_of=as_of, window_hours=window_hours, seed=seed)
     if as_json:
         emit(answer)
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ._common import as_of_option, emit, sample_option, service_options
+from ._common import as_of_option, emit, history_options, sample_option, service_options
 
 
 @click.command("plan")
@@ -33,6 +33,7 @@ from ._common import as_of_option, emit, sample_option, service_options
     default=None,
     help="Folder for checkpoints (default: beside the plan).",
 )
+@history_options
 @as_of_option
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of the draws behind the intervals."
@@ -43,6 +44,8 @@ def command(
     job: Path,
     out: Path,
     rank: int,
+    window_hours: int,
+    borrow: str | None,
     checkpoints: Path | None,
     as_of: datetime | None,
     seed: int,
@@ -53,12 +56,13 @@ def command(
 ) -> None:
     """Recommend for JOB, open a run, and write its plan.json."""
     from ..connect import connected
-    from ..jobfile import read_spec
+    from ..jobfile import borrowing, read_spec
     from ..tables import print_recommendation
 
     folder = (checkpoints or out.parent / "checkpoints").resolve()
     with connected(url=url, store=store, sample=sample) as client:
-        answer = client.recommend(read_spec(job), as_of=as_of, seed=seed)
+        spec = borrowing(read_spec(job), borrow)
+        answer = client.recommend(spec, as_of=as_of, seed=seed, window_hours=window_hours)
         run = client.open_run(answer["recommendation_id"], rank=rank, stores={"local_dir": str(folder)})
     out.write_text(json.dumps(run["plan"], indent=2) + "\n")
     if as_json:
