@@ -208,14 +208,20 @@ class Client:
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             found = self._http.request(method, self.base_url + path, json=body, headers=headers, **how)
-        except httpx.HTTPError as trouble:
+        except (httpx.HTTPError, httpx.InvalidURL) as trouble:
             raise ServiceUnreachable(
                 f"The service at {self.base_url} does not answer ({type(trouble).__name__}).",
                 fix="Start it with lowtide serve, or pass --url.",
             ) from None
-        if found.status_code >= 400:
+        if found.status_code >= 400 or not _ours(found):
             raise _problem(found)
         return found
+
+
+def _ours(found: httpx.Response) -> bool:
+    """True where an answer is of a kind that the service gives; any server may answer 200."""
+    kind = found.headers.get("content-type", "").partition(";")[0]
+    return kind in ("application/json", "text/plain")
 
 
 def _problem(found: httpx.Response) -> ServiceProblem:

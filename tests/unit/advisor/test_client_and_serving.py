@@ -116,3 +116,12 @@ def test_it_says_where_it_answers_keeps_the_store_to_itself_and_stops_on_sigterm
         process.wait(timeout=30)
     assert process.returncode in (0, -signal.SIGTERM)
     assert time.monotonic() - began < 30
+
+
+def test_a_foreign_server_that_answers_with_a_page_is_no_service_of_ours():
+    page = httpx.MockTransport(lambda _: httpx.Response(200, html="<h1>It works!</h1>"))
+    with (
+        Client("http://127.0.0.1:1", http=httpx.Client(transport=page)) as client,
+        pytest.raises(ServiceProblem, match="no problem of ours"),
+    ):
+        client.status()

@@ -1,0 +1,86 @@
+"""A ranking as tables: every number with its interval, every unknown with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard import tables
+
+Answer = dict[str, Any]
+
+
+def test_the_ranking_gives_each_prediction_with_its_interval(ranking: Answer) -> None:
+    best = tables.ranking_table(ranking["options"]).iloc[0]
+    assert best["Pool"] == "aws name:us-east-1a · p3.16xlarge · spot"
+    assert best["USD per useful GPU-hour"] == "$0.950 ($0.933 – $0.971)"
+    assert best["Cost, USD"] == "$304.00 ($298.56 – $310.72)"
+    assert best["Done after"] == "43.0 h (41.0 h – 47.6 h)"
+    assert best["Deadline met"] == "97 %"
+
+
+def test_a_list_price_is_named_as_one(ranking: Answer) -> None:
+    table = tables.ranking_table(ranking["options"])
+    assert table["Price"].iloc[0] == "$7.34/h, list price, not recorded"
+    assert table["Hazard"].iloc[3] == "0.09/h, 31 in 402 h, borrowed"
+
+
+def test_an_unknown_saving_and_deadline_are_dashes_with_a_reason(ranking: Answer) -> None:
+    option = {**ranking["options"][0], "saving": None, "p_deadline": None}
+    row = tables.ranking_table([option]).iloc[0]
+    assert row["Saving"] == "– no on-demand price known"
+    assert row["Deadline met"] == "– no deadline stated"
+
+
+def test_the_parts_of_an_option_add_up_to_its_price(ranking: Answer) -> None:
+    # By hand, rank 1: .918 + .009 + .013 + .006 + .004 = .950.
+    frame = tables.parts_frame(ranking["options"])
+    first = frame[frame["label"] == "1  aws name:us-east-1a"]
+    assert first["usd"].sum() == pytest.approx(0.950, abs=1e-9)
+    assert first.set_index("part")["usd"]["Preemptions"] == pytest.approx(0.013 + 0.006)
+
+
+def test_every_part_of_the_contract_has_a_group_and_a_word(ranking: Answer) -> None:
+    grouped = {name for names in tables.PART_GROUPS.values() for name in names}
+    assert grouped == set(ranking["options"][0]["parts"])
+    assert {"Egress", "Lost work done again", "Sum"} <= set(tables.parts_table(ranking["options"]).columns)
+
+
+def test_a_group_that_costs_nothing_anywhere_is_not_drawn(ranking: Answer) -> None:
+    assert "Waiting, on-demand share" not in set(tables.parts_frame(ranking["options"])["part"])
+
+
+def test_a_chart_always_has_an_on_demand_row_to_compare_with(ranking: Answer) -> None:
+    assert [option["rank"] for option in tables.drawn(ranking["options"], 2)] == [1, 2, 5]
+    assert [option["rank"] for option in tables.drawn(ranking["options"], 9)] == [1, 2, 3, 4, 5]
+
+
+def test_costs_come_with_every_quantile_and_the_moment(ranking: Answer) -> None:
+    row = tables.cost_table(ranking["options"]).iloc[0]
+    assert (row["Cost P10"], row["Cost P50"], row["Cost P90"]) == ("$298.56", "$303.04", "$310.72")
+    assert row["Done P90"] == "2024-03-03 11:36 UTC"  # 12:00 on 1 March and 47.6 hours.
+
+
+def test_rejected_pools_are_told_with_the_rule_and_why(ranking: Answer) -> None:
+    table = tables.rejected_table(ranking["rejected"])
+    assert list(table["Rule"]) == ["deny_regions", "exposure", "price"]
+    assert "a hazard needs 48 h" in table["Why"].iloc[1]
+
+
+def test_nothing_rejected_is_an_empty_table_with_its_columns() -> None:
+    assert list(tables.rejected_table([]).columns) == ["Pool", "Rule", "Why"]
+
+
+def test_a_deadline_is_hours_from_as_of_however_it_was_stated(ranking: Answer) -> None:
+    job = ranking["spec"]["job"]
+    assert tables.deadline_hours(ranking) == 60.0
+    job["deadline_hours"], job["deadline_at"] = None, "2024-03-02T00:00:00Z"
+    assert tables.deadline_hours(ranking) == 12.0  # From noon of the day before.
+    job["deadline_at"] = None
+    assert tables.deadline_hours(ranking) is None
+
+
+def test_shipped_figures_keep_their_source_and_date(ranking: Answer) -> None:
+    row = tables.figures_table(ranking["figures"]).iloc[0]
+    assert (row["Value"], row["Unit"], row["As of"]) == ("7.344", "USD/hour", "2024-02-20")
