@@ -19,7 +19,7 @@ from .dependencies import MetricsOf, PoolKey, RecommendationId, ServiceOf, When,
 from .guard import Guard
 from .observe import Metrics, Observer
 from .service import Service
-from .wire import CollectRequest, RecommendationRequest
+from .wire import CollectRequest, RecommendationRequest, SnapshotRequest
 
 router = APIRouter()
 reads = [Depends(needs("read"))]
@@ -113,6 +113,18 @@ def collect(body: CollectRequest, service: ServiceOf, metrics: MetricsOf) -> Res
     for fate in ("new", "duplicate", "quarantined"):
         metrics.rows.labels(fate).inc(sum(report[f"rows_{fate}"] for report in reports))
     return answer(reports)
+
+
+@router.post("/v1/store/snapshot", status_code=201, dependencies=[Depends(needs("admin"))])
+def snapshot(body: SnapshotRequest, service: ServiceOf) -> Response:
+    """Write a consistent copy of the store to a new file."""
+    return answer(service.snapshot(body), 201)
+
+
+@router.get("/v1/store/verification", dependencies=reads)
+def verification(service: ServiceOf) -> Response:
+    """Return which of its own rules the store breaks."""
+    return answer(service.verification())
 
 
 @router.get("/v1/quality", dependencies=reads)

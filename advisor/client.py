@@ -169,11 +169,23 @@ class Client:
         """Return a pool's probes."""
         return self._get(f"/v1/pools/{_key(key)}/probes", from_at=from_at, until_at=until_at, as_of=as_of)
 
-    def collect(self, source: str, *, path: str | None = None, seed: int = 0) -> list[dict[str, Any]]:
+    def collect(
+        self, source: str, *, path: str | None = None, seed: int = 0, available_means: int = 1
+    ) -> list[dict[str, Any]]:
         """Have the service read a source once; reports of what it read."""
-        found = self._ask("POST", "/v1/collect", {"source": source, "path": path, "seed": seed}, timeout=None)
+        body = {"source": source, "path": path, "seed": seed, "available_means": available_means}
+        found = self._ask("POST", "/v1/collect", body, timeout=None)
         reports: list[dict[str, Any]] = found.json()
         return reports
+
+    def snapshot(self, path: str) -> dict[str, Any]:
+        """Have the service write a copy of its store to a new file on its machine."""
+        found: dict[str, Any] = self._ask("POST", "/v1/store/snapshot", {"path": path}, timeout=None).json()
+        return found
+
+    def verification(self) -> dict[str, Any]:
+        """Return which of its own rules the store breaks."""
+        return self._get("/v1/store/verification")
 
     def quality(self, *, as_of: When = None) -> dict[str, Any]:
         """Return each source's rows, age, gaps and quarantine."""

@@ -32,7 +32,7 @@ from .missing import Missing
 from .present import recommendation_bytes
 from .recommend import recommend
 from .runs import Runs
-from .wire import CollectRequest, JobSpec, RecommendationRequest, to_job
+from .wire import CollectRequest, JobSpec, RecommendationRequest, SnapshotRequest, to_job
 
 
 class Service:
@@ -197,7 +197,22 @@ class Service:
             raise ImpossibleInput(
                 "Collecting recorded history needs a path.", fix="Give the file or folder to read."
             )
-        return _told(collect_recorded(self.store, Path(request.path)))
+        reports = collect_recorded(self.store, Path(request.path), available_means=request.available_means)
+        return _told(reports)
+
+    def snapshot(self, request: SnapshotRequest) -> dict[str, Any]:
+        """Write a consistent copy of the store to a new file.
+
+        Raises:
+            ImpossibleInput: The file exists already.
+        """
+        path = Path(request.path)
+        self.store.snapshot(path)
+        return {**self.envelope(self.clock()), "path": str(path), "bytes": path.stat().st_size}
+
+    def verification(self) -> dict[str, Any]:
+        """Return which of its own rules the store breaks; none where all is well."""
+        return {**self.envelope(self.clock()), "problems": self.store.verify()}
 
     def _span(
         self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None

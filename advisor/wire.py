@@ -171,12 +171,22 @@ class NextPoolRequest(Strict):
     unavailable: Names = []
 
 
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_printable)]
+
+
 class CollectRequest(Strict):
     """Body of POST /v1/collect."""
 
     source: Literal["recorded", "sample"]
-    path: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_printable)] | None = None
+    path: FilePath | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    available_means: Literal[0, 1] = 1  # Polarity of recorded availability traces.
+
+
+class SnapshotRequest(Strict):
+    """Body of POST /v1/store/snapshot: a file on the service's machine that does not exist yet."""
+
+    path: FilePath
 
 
 def to_job(spec: JobSpec, from_at: datetime) -> Job:

@@ -1,4 +1,4 @@
-"""`lowtide store`: look after the store's file."""
+"""`lowtide store`: look after the store, through the service that holds it or one started for the verb."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from ._common import answer_options, emit
+from ._common import emit, service_options
+
+CHECK_FAILED = 5
 
 
 @click.group("store")
@@ -16,35 +18,26 @@ def command() -> None:
 
 @command.command("snapshot")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--store", default=None, help="The store's file.")
-@answer_options
-def snapshot(file: Path, store: str | None, as_json: bool) -> None:
-    """Write a consistent copy of the store to FILE, for analysts."""
-    with _opened(store) as opened:
-        opened.snapshot(file)
-    answer = {"snapshot": str(file), "bytes": file.stat().st_size}
-    emit(answer) if as_json else click.echo(f"Wrote {file}, {file.stat().st_size:,} bytes.")
+@service_options
+def snapshot(file: Path, url: str | None, store: str | None, as_json: bool) -> None:
+    """Write a consistent copy of the store to FILE, for analysts; a running service may go on."""
+    from ..connect import connected
+
+    with connected(url=url, store=store) as client:
+        answer = client.snapshot(str(file.resolve()))
+    emit(answer) if as_json else click.echo(f"Wrote {answer['path']}, {answer['bytes']:,} bytes.")
 
 
 @command.command("verify")
-@click.option("--store", default=None, help="The store's file.")
-@answer_options
-def verify(store: str | None, as_json: bool) -> int:
+@service_options
+def verify(url: str | None, store: str | None, as_json: bool) -> int:
     """Check the store against its own rules; exit 5 where one is broken."""
-    with _opened(store) as opened:
-        problems = opened.verify()
+    from ..connect import connected
+
+    with connected(url=url, store=store) as client:
+        problems: list[str] = client.verification()["problems"]
     if as_json:
         emit({"problems": problems})
     else:
-        click.echo("\n".join(problems) if problems else "The store keeps all its rules.")
-    return 5 if problems else 0
-
-
-def _opened(path: str | None):  # type: ignore[no-untyped-def]
-    from datetime import UTC, datetime
-
-    from collector.store import Store
-
-    from ..settings import load_settings
-
-    return Store.open(load_settings(store=path).store_path, clock=lambda: datetime.now(UTC))
+        click.echo("\n".join(problems) or "The store keeps all its rules.")
+    return CHECK_FAILED if problems else 0

@@ -106,6 +106,16 @@ def test_a_database_locked_by_another_process_names_the_holder(tmp_path, held_st
     refused(done, 4, str(held_store))
 
 
+def test_a_running_service_writes_the_snapshot_of_the_store_it_holds(tmp_path, held_store):
+    url = (tmp_path / "ready").read_text().strip()
+    copy = tmp_path / "copy.duckdb"
+    done = typed("store", "snapshot", copy, "--url", url, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = typed("store", "snapshot", copy, "--url", url, cwd=tmp_path)
+    refused(again, 2, "copy.duckdb", "exists already")
+    assert typed("store", "verify", "--store", copy, cwd=tmp_path).returncode == 0
+
+
 def test_a_plan_from_a_newer_schema(tmp_path):
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({**PLAN, "schema_version": 99}))

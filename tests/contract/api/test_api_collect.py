@@ -66,3 +66,26 @@ def test_real_recorded_history_is_ranked_with_list_prices_that_say_so(recorded_d
     assert best["hazard"]["evidence"] == "probes"
     assert best["hazard"]["exposure_hours"] > 48
     assert any("list price" in reason for reason in best["reasons"])
+
+
+def test_the_polarity_of_a_recorded_trace_can_be_turned_round(http, tmp_path):
+    trace = tmp_path / "availability/1-node/aws-02-15-2023/us-west-2c_v100_1.json"
+    trace.parent.mkdir(parents=True)
+    trace.write_text('{"metadata": {"gap_seconds": 600}, "data": [0, 0, 0, 1]}')
+    body = {"source": "recorded", "path": str(trace), "available_means": 0}
+    assert http.post("/v1/collect", json=body).status_code == 200
+    key = "aws/us-west-2/name:us-west-2c/p3.2xlarge/spot"
+    span = "from_at=2023-02-15T00:00:00Z&until_at=2023-02-16T00:00:00Z"
+    probes = http.get(f"/v1/pools/{key}/probes?{span}").json()["probes"]
+    assert [probe["available"] for probe in probes] == [True, True, True, False]
+
+
+def test_a_snapshot_of_a_held_store_is_a_store(http, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    told = http.post("/v1/store/snapshot", json={"path": str(copy)})
+    assert told.status_code == 201
+    assert told.json()["bytes"] == copy.stat().st_size
+    again = http.post("/v1/store/snapshot", json={"path": str(copy)})
+    assert again.status_code == 422
+    assert "exists already" in again.json()["detail"]
+    assert http.get("/v1/store/verification").json()["problems"] == []
