@@ -77,6 +77,7 @@ def pool_history(row: Row, *, as_of: datetime, window: timedelta) -> PoolHistory
         probe_gaps=row["probe_gaps"],
         probe_gap_hours=row["probe_gap_hours"],
         available_now=row["available_now"],
+        up_hours=row["up_hours"],
         observed_from=utc(row["observed_from"]),
         observed_until=utc(row["observed_until"]),
         sources=tuple(row["sources"]),

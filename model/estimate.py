@@ -43,6 +43,7 @@ class PoolStatistics:
     hazard_rate_hours: float
     available_share: float | None
     available_now: bool | None
+    up_hours: float | None = None  # Clock hours since capacity came back; None where unknown or away.
     gap_hours: float  # Mean clock hours until capacity is obtained again; 0 for on-demand.
     observed_until: datetime | None
     sources: tuple[str, ...]

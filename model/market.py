@@ -185,6 +185,7 @@ class PoolHistory:
     probe_gaps: int  # Completed waits: not available, then available.
     probe_gap_hours: float  # Clock hours not available.
     available_now: bool | None
+    up_hours: float | None = None  # Clock hours since capacity came back; None where it is not there.
     observed_from: datetime | None
     observed_until: datetime | None
     sources: tuple[str, ...]

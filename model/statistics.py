@@ -216,6 +216,7 @@ def _believed(history: PoolHistory, siblings: Siblings, borrow: str) -> PoolStat
         hazard_rate_hours=danger.belief.rate_hours,
         available_share=_share(history),
         available_now=history.available_now,
+        up_hours=history.up_hours,
         gap_hours=gap_hours,
         observed_until=history.observed_until,
         sources=history.sources,

@@ -17,6 +17,8 @@
 --          probe_drops, probe_gaps    available then not; not available then available
 --          probe_up_hours, probe_observed_hours, probe_gap_hours   clock hours
 --          available_now              the last probe, NULL when it is older than 3 ticks
+--          up_hours                   clock hours since capacity came back, or since the first probe in
+--                                     the window; NULL where it is not there now
 --          observed_from, observed_until   span of probes and tenures in the window
 --          sources, synthetic         who says so; whether any of it is generated
 --
@@ -136,6 +138,7 @@ seen AS (
            coalesce(sum(seconds) FILTER (is_up), 0) / 3600              AS probe_up_hours,
            coalesce(sum(seconds) FILTER (NOT is_up), 0) / 3600          AS probe_gap_hours,
            min(effective_at) AS from_at, max(effective_at) AS until_at,
+           max(effective_at) FILTER (NOT is_up) AS last_down_at,
            -- Wrapped, since arg_max passes over NULLs, and the last probe must stay the last.
            arg_max({up: CASE WHEN NOT before_hole THEN is_up END}, effective_at).up AS last_up,
            list(DISTINCT source_id)                                     AS probe_sources
@@ -173,6 +176,8 @@ SELECT j.the_pool AS pool_id,
        coalesce(probe_gaps, 0)                                         AS probe_gaps,
        coalesce(probe_gap_hours, 0)                                    AS probe_gap_hours,
        last_up                                                         AS available_now,
+       CASE WHEN last_up THEN epoch((SELECT as_of FROM bounds) - coalesce(last_down_at, seen_from)) / 3600 END
+                                                                       AS up_hours,
        least(life_from, seen_from)                                     AS observed_from,
        greatest(life_until, seen_until)                                AS observed_until,
        sources,

@@ -38,6 +38,19 @@ def test_a_pool_whose_latest_probe_failed_is_passed_over(job, spot, on_demand, o
     assert any("1 of 3 pools have no capacity now" in reason for reason in choice.reasons)
 
 
+def test_capacity_that_just_came_back_is_passed_over_while_other_spot_is_there(job, spot, on_demand, options):
+    back, steady = spot("us-west-2", 0.85, up_hours=0.5), spot("us-east-1", 0.92, up_hours=1.0)
+    assert next_choice(options(job, back, steady, on_demand()), job, ()).option.pool.region == "us-east-1"
+    assert next_choice(options(job, back, on_demand()), job, ()).option.pool.region == "us-west-2"
+
+
+def test_a_live_run_is_not_moved_to_capacity_that_just_came_back(job, spot, on_demand, options):
+    here = spot("us-east-1", 2.0)
+    for up_hours, word in ((0.5, "continue"), (5.0, "migrate")):
+        found = options(job, here, spot("us-west-2", 0.5, up_hours=up_hours), on_demand())
+        assert directive(found, here.pool, job).word == word
+
+
 def test_a_pool_nobody_probed_may_be_tried(job, spot, on_demand, options):
     found = options(job, spot(available_now=None, available_share=None), on_demand())
     assert next_choice(found, job, ()).option.pool.capacity_type == "spot"

@@ -190,6 +190,22 @@ def test_probes_stand_until_the_next_and_a_drop_is_up_then_down(store, give):
     assert seen.available_now is False
 
 
+def test_capacity_has_been_there_since_the_last_probe_that_failed(store, give):
+    # Down at 1:00, then up at 1:10, 1:20, 1:30; as of 1:35 it failed last 35 minutes ago.
+    give(probes=ticks([0, 1, 1, 1], start=1))
+    assert history(store, hour=1 + 35 / 60).up_hours == pytest.approx(35 / 60)
+
+
+def test_capacity_never_seen_to_fail_has_been_there_since_the_first_probe(store, give):
+    give(probes=ticks([1, 1, 1], start=1))
+    assert history(store, hour=1.5).up_hours == pytest.approx(0.5)
+
+
+def test_capacity_that_is_away_has_no_such_time(store, give):
+    give(probes=ticks([1, 0], start=1))
+    assert history(store, hour=1.25).up_hours is None
+
+
 def test_a_hole_in_the_probes_is_neither_up_nor_down(store, give):
     # Up at 1:00 and 1:10, nothing until 5:00, then down. The hole is 3 h 50 min: 23 ticks.
     give(probes=[*ticks([1, 1], start=1), *ticks([0, 0], start=5)])
