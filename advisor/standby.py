@@ -19,6 +19,7 @@ from model.errors import EnvironmentTrouble
 
 STANDBY = (sys.executable, "-P", "-m", "trainer.standby")
 READY_S = 60.0
+LAST_IN_LINE = 19
 
 
 class Standby:
@@ -46,14 +47,19 @@ class Standby:
             self._process.stdin.close()
         self._process.wait()
 
-    def start(self, words: Sequence[str], log: Path) -> Forked:
+    def start(self, words: Sequence[str], log: Path, *, nice: int = 0) -> Forked:
         """Start a trainer with these arguments of `lowtide-run`; its output is appended to `log`.
+
+        Args:
+            words: Arguments of `lowtide-run`.
+            log: Where its output goes.
+            nice: How far it stands back when others want the processor.
 
         Raises:
             EnvironmentTrouble: The standby has died.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        request = json.dumps({"words": list(words), "log": str(log.resolve())})
+        request = json.dumps({"words": list(words), "log": str(log.resolve()), "nice": nice})
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(request.encode() + b"\n")
@@ -62,6 +68,10 @@ class Standby:
             raise self._dead() from None
         self._wait_for(lambda: bool(self._started), READY_S)
         return Forked(self, self._started.pop(0))
+
+    def start_behind(self, words: Sequence[str], log: Path) -> Forked:
+        """Start a trainer that leaves the processor to everybody else."""
+        return self.start(words, log, nice=LAST_IN_LINE)
 
     def exit_of(self, pid: int, *, timeout: float | None) -> int | None:
         """Return the exit code of a trainer, or None where it still runs after `timeout` seconds."""

@@ -89,7 +89,8 @@ def start(name: str, about: str, **defaults: object) -> Bench:
 def machine() -> str:
     """Return what the figures were measured on."""
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}, load {load:.1f}"
+    where = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {where}, load {load:.1f}"
 
 
 def interleaved(n: int, **runs: Callable[[], object]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from .plan import Plan, PlanService
 from .wire import ask
 
 WORDS = ("continue", "checkpoint_now", "migrate", "switch_to_on_demand", "wait")
-LEAST_S = 1.0  # Real seconds between two questions, however fast the market's clock runs.
+LEAST_S = 3.0  # Real seconds between two questions, however fast the market's clock runs.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

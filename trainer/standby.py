@@ -4,9 +4,9 @@ Starting a trainer from nothing takes seconds, nearly all of them to import torc
 that is paid once; each trainer is still a process of its own, with its own process group, and is
 killed like any other.
 
-Speaks JSON lines. In: {"words": [arguments of lowtide-run], "log": FILE}. Out: {"ready": true} once,
-then {"pid": N} for each request and {"pid": N, "exit": CODE} at its end, negative for a signal. When
-standard input closes the standby ends, and its trainers with it.
+Speaks JSON lines. In: {"words": [arguments of lowtide-run], "log": FILE, "nice": 0}. Out: {"ready":
+true} once, then {"pid": N} for each request and {"pid": N, "exit": CODE} at its end, negative for a
+signal. When standard input closes the standby ends, and its trainers with it.
 """
 
 from __future__ import annotations
@@ -45,14 +45,15 @@ def main() -> None:
 def _start(request: dict[str, Any]) -> int:
     pid = os.fork()
     if pid == 0:
-        _become_trainer(request["words"], Path(request["log"]))
+        _become_trainer(request["words"], Path(request["log"]), request["nice"])
     return pid
 
 
-def _become_trainer(words: list[str], log: Path) -> NoReturn:
+def _become_trainer(words: list[str], log: Path, nice: int) -> NoReturn:
     """Run one trainer in this new process and leave with its exit code, whatever happens."""
     code = 1
     try:
+        os.nice(nice)
         os.setsid()  # A group of its own, so that whoever kills it kills all of it.
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,24 @@
+"""A run's clock as others read it: the body of POST /v1/runs, and the trainer's clock file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .progress import RunClock
+
+
+def clock_body(clock: RunClock) -> dict[str, Any]:
+    """Return a run's clock as the API and the trainer read it."""
+    return {
+        "market_origin_at": clock.market_origin_at.isoformat(),
+        "wall_origin_at": clock.wall_origin_at.isoformat(),
+        "compression": clock.compression,
+    }
+
+
+def write_clock(clock: RunClock, path: Path) -> Path:
+    """Write the trainer's clock file."""
+    path.write_text(json.dumps(clock_body(clock), indent=2) + "\n")
+    return path

@@ -1,0 +1,212 @@
+"""The launcher brings a run to its end through real processes that die, and loses no event."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from advisor.cloud import Lease, LocalCloud, Strike
+from advisor.executor import LocalExecutor, spawn
+from advisor.launch import Launcher
+from advisor.progress import RunClock
+from model.errors import CheckFailed, EnvironmentTrouble
+from trainer.runlog import ServiceUnreachable, read_spool
+
+HERE = Path(__file__).parent
+FAKE_TRAINER = (sys.executable, str(HERE / "fake_trainer.py"))
+PLAN = json.loads((HERE.parents[2] / "examples" / "plan.json").read_text())
+START = datetime(2023, 3, 1, tzinfo=UTC)
+
+
+def pool_id(plan) -> str:
+    pool = plan["pool"]
+    return "/".join(
+        [pool["provider"], pool["region"], pool["zone_id"] or "-", pool["sku"], pool["capacity_type"]]
+    )
+
+
+class FakeService:
+    """Numbers attempts, offers `skus` in turn, and keeps what it is sent."""
+
+    base_url, token = "http://service.invalid", None
+
+    def __init__(self, *, absent: int = 0, wait_first: bool = False) -> None:
+        self.absent, self.wait_first = absent, wait_first
+        self.asked: list[dict] = []
+        self.events: dict[tuple, dict] = {}
+        self.attempt = 0
+
+    def open_run(self, recommendation_id, *, stores, rank=1, clock=None):
+        self.opened = {"stores": stores}
+        return {"run_id": "run-1", **self._offer()}
+
+    def next_pool(self, run_id, **asked):
+        self.asked.append(asked)
+        if self.wait_first and len(self.asked) == 1:
+            return {"action": "wait", "wait_s": 0.001, "plan": None}
+        return {"action": "start", "wait_s": 0, **self._offer()}
+
+    def _offer(self):
+        self.attempt += 1
+        stores = {**PLAN["stores"], **self.opened["stores"]}
+        pool = {**PLAN["pool"], "zone_id": f"zone-{self.attempt}"}
+        plan = {**PLAN, "run_id": "run-1", "attempt": self.attempt, "stores": stores, "pool": pool}
+        return {"attempt": self.attempt, "plan": {**plan, "service": None}}
+
+    def send(self, spool, url, token):
+        if self.absent > 0:
+            self.absent -= 1
+            raise ServiceUnreachable("It is away.", fix="Wait.")
+        for event in read_spool(spool):
+            self.events[event["attempt"], event["node"], event["seq"]] = event
+        return 0
+
+    def of_launcher(self, *kinds):
+        mine = [event for key, event in sorted(self.events.items()) if key[1] == "launcher"]
+        return [event for event in mine if not kinds or event["event"] in kinds]
+
+
+class FakeCloud:
+    """Strikes the n-th machine once it has done a number of steps; refuses where told to."""
+
+    def __init__(self, *strikes: tuple[int, signal.Signals], refuse: int = 0) -> None:
+        self.strikes, self.refuse, self.sent = list(strikes), refuse, None
+
+    def request(self, key, at):
+        if self.refuse:
+            self.refuse -= 1
+            return None
+        return Lease(pool_id=key, began_at=at, ends_at=None)
+
+    def tend(self, lease, machine, at):
+        if self.sent and machine.poll() is not None:
+            name, self.sent = self.sent.name, None
+            return Strike(with_notice=name == "SIGTERM", signal=name, phase="step")
+        if self.strikes and not self.sent and machine.phase()[1] >= self.strikes[0][0]:
+            self.sent = self.strikes.pop(0)[1]
+            machine.send(self.sent)
+        return None
+
+
+@pytest.fixture
+def launch(tmp_path):
+    def build(service, cloud, *options, patience_s=5.0):
+        clock = RunClock(market_origin_at=START, wall_origin_at=datetime.now(UTC), compression=600.0)
+        executor = LocalExecutor(options, starter=lambda words, log: spawn([*FAKE_TRAINER, *words], log=log))
+        return Launcher(
+            service, cloud, executor, clock=clock, room=tmp_path, send=service.send,
+            patience_s=patience_s, watch=build.seen.append,
+        )  # fmt: skip
+
+    build.seen = []
+    return build
+
+
+def test_a_run_without_losses_is_one_attempt(launch, tmp_path):
+    service = FakeService()
+    outcome = launch(service, LocalCloud()).run("rec-1")
+    assert (outcome.weights_sha256, len(outcome.ends)) == ("weights after 20", 1)
+    assert [event["event"] for event in service.of_launcher()] == ["waiting", "started", "ended"]
+    assert service.of_launcher("ended")[0]["reason"] == "done"
+    assert json.loads((tmp_path / "plan.json").read_text())["attempt"] == 1
+    assert service.asked == []
+
+
+def test_a_run_survives_a_kill_and_a_notice_and_says_so(launch):
+    service, cloud = FakeService(), FakeCloud((6, signal.SIGKILL), (9, signal.SIGTERM))
+    outcome = launch(service, cloud, "--hold", "6,9").run("rec-1")
+    assert outcome.weights_sha256 == "weights after 20"
+    assert [end.reason for end in outcome.ends] == ["preempted", "preempted", "done"]
+    lost = service.of_launcher("preempted")
+    assert [(event["signal"], event["with_notice"]) for event in lost] == [
+        ("SIGKILL", False),
+        ("SIGTERM", True),
+    ]
+    # The killed one had saved after step 4 of its 6; the one with notice saved where it stood.
+    restored = [event["step"] for event in service.events.values() if event["event"] == "restored"]
+    assert restored[0] == 4
+    assert restored[1] == 9
+    assert [event["exit_code"] for event in service.of_launcher("ended")] == [-9, 75, 0]
+
+
+def test_the_pool_that_was_lost_is_named_when_asking_for_the_next(launch):
+    service = FakeService()
+    launch(service, FakeCloud((6, signal.SIGKILL)), "--hold", "6").run("rec-1")
+    assert [(asked["lost_pool_id"], asked["attempt"]) for asked in service.asked] == [
+        (service.of_launcher("preempted")[0]["pool_id"], 1)
+    ]
+    # As of market time: the run has passed under an hour of real time at 600x, well after its start.
+    assert service.asked[0]["as_of"] > START
+
+
+def test_a_stop_on_purpose_is_no_loss(launch):
+    service = FakeService()
+    outcome = launch(service, LocalCloud(), "--behave", "stop").run("rec-1")
+    assert [end.reason for end in outcome.ends] == ["stopped", "done"]
+    assert service.asked[0]["lost_pool_id"] is None
+    assert service.of_launcher("preempted") == []
+
+
+def test_a_pool_without_capacity_is_named_unavailable(launch):
+    service = FakeService()
+    outcome = launch(service, FakeCloud(refuse=2)).run("rec-1")
+    assert [len(asked["unavailable"]) for asked in service.asked] == [1, 2]
+    assert outcome.ends[0].offer.attempt == 3
+
+
+def test_waiting_is_waited_out_and_written_down(launch):
+    service = FakeService(wait_first=True)
+    seen = launch
+    launch(service, FakeCloud((6, signal.SIGKILL)), "--hold", "6").run("rec-1")
+    assert len(service.asked) == 2
+    assert [event["attempt"] for event in service.of_launcher("waiting")] == [1, 2]
+    assert any(situation.pool_id is None and situation.phase == "wait" for situation in seen.seen)
+
+
+def test_an_absent_service_loses_no_event(launch):
+    service = FakeService(absent=4)
+    launch(service, FakeCloud((6, signal.SIGKILL)), "--hold", "6").run("rec-1")
+    assert service.absent == 0
+    kinds = {event["event"] for event in service.events.values()}
+    assert kinds == {"waiting", "started", "step", "committed", "restored", "preempted", "ended"}
+
+
+def test_a_service_that_stays_away_ends_the_patience_in_one_sentence(launch, tmp_path):
+    service = FakeService(absent=10**6)
+    with pytest.raises(EnvironmentTrouble, match=r"stayed away for \d+ s: It is away"):
+        launch(service, LocalCloud(), patience_s=0.5).run("rec-1")
+    assert read_spool(tmp_path / "spool" / "attempt-1-node-launcher.jsonl")[-1]["event"] == "ended"
+
+
+def test_three_failures_without_a_step_stop_the_run_and_quote_the_trainer(launch):
+    service = FakeService()
+    with pytest.raises(EnvironmentTrouble, match="failed 3 times in a row") as stopped:
+        launch(service, LocalCloud(), "--behave", "crash").run("rec-1")
+    assert "told to crash" in stopped.value.seen
+    assert [event["reason"] for event in service.of_launcher("ended")] == ["failed"] * 3
+
+
+def test_no_valid_checkpoint_stops_the_run_at_once(launch):
+    service = FakeService()
+    with pytest.raises(CheckFailed, match="exit 5"):
+        launch(service, LocalCloud(), "--behave", "invalid").run("rec-1")
+    assert len(service.of_launcher("ended")) == 1
+
+
+def test_ctrl_c_lets_the_trainer_save_and_ends_the_attempt_on_paper(launch, tmp_path):
+    class Impatient(LocalCloud):
+        def tend(self, lease, machine, at):
+            if machine.phase()[1] >= 6:
+                raise KeyboardInterrupt
+
+    service = FakeService()
+    with pytest.raises(KeyboardInterrupt):
+        launch(service, Impatient(), "--hold", "6").run("rec-1")
+    ended = service.of_launcher("ended")[0]
+    assert (ended["reason"], ended["exit_code"]) == ("stopped", 75)
+    assert json.loads((tmp_path / "checkpoints" / "held.json").read_text())["step"] == 6
