@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
-from collector.tariffs import load_tariffs
 
 from collector.catalog import load_catalog
 from collector.store import Store
+from collector.tariffs import load_tariffs
 from model.errors import EnvironmentTrouble
 
 from .api import create_app

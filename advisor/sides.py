@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from collector.tariffs import Tariffs
-
 from collector.figures import Figure
+from collector.tariffs import Tariffs
 from model.cost import SideCosts
 from model.egress import egress_usd, move_hours, storage_usd_per_hour
 from model.job import Job
