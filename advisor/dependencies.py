@@ -31,7 +31,7 @@ MetricsOf = Annotated[Metrics, Depends(metrics_of)]
 When = Annotated[datetime | None, BeforeValidator(read_instant), Query(description="ISO-8601 with zone")]
 WindowHours = Annotated[float, Query(ge=1, le=24 * 3660, allow_inf_nan=False)]
 RunId = Annotated[str, Path(pattern=r"^run-[0-9a-f]{16}$")]
-RecommendationId = Annotated[str, Path(pattern=r"^rec-[0-9a-f]{16}$")]
+RecommendationId = Annotated[str, Path(pattern=r"^rec-(synthetic-)?[0-9a-f]{16}$")]
 PoolKey = Annotated[str, Path(max_length=300)]
 
 

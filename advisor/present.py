@@ -73,7 +73,9 @@ def recommendation_bytes(
         rejected=[RejectionOut(pool_id=r.pool.key, rule=r.rule, reason=r.reason) for r in found.rejected],
         figures=[figure_out(figure) for figure in found.figures],
     ).model_dump()
-    name = "rec-" + hashlib.sha256(to_json(body)).hexdigest()[:16]
+    # A plan carries this name and nothing else of the market, so the name says what market it was.
+    prefix = "rec-synthetic-" if synthetic else "rec-"
+    name = prefix + hashlib.sha256(to_json(body)).hexdigest()[:16]
     return name, to_json({**body, "recommendation_id": name})
 
 

@@ -150,7 +150,7 @@ class ClockSection(Strict):
 class RunRequest(Strict):
     """Body of POST /v1/runs."""
 
-    recommendation_id: Annotated[str, StringConstraints(pattern=r"^rec-[0-9a-f]{16}$")]
+    recommendation_id: Annotated[str, StringConstraints(pattern=r"^rec-(synthetic-)?[0-9a-f]{16}$")]
     rank: Annotated[int, Field(ge=1, le=10_000)] = 1
     stores: StoresSection
     clock: ClockSection | None = None

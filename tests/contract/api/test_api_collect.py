@@ -32,7 +32,10 @@ def test_the_sample_market_is_called_synthetic_everywhere(empty, http_of):
         assert status["synthetic"] is True
         asked = {"spec": written("llm-30b.toml"), "as_of": status["span"]["last"], "draws": 200}
         answer = http.post("/v1/recommendations", json=asked).json()
+        chosen = {"recommendation_id": answer["recommendation_id"], "stores": {"local_dir": "checkpoints"}}
+        plan = http.post("/v1/runs", json=chosen).json()["plan"]
     assert answer["synthetic"] is True
+    assert plan["provenance"]["recommendation_id"].startswith("rec-synthetic-")
     spot = [option for option in answer["options"] if option["capacity_type"] == "spot"]
     assert spot
     assert {option["price"]["kind"] for option in spot} <= {"synthetic", "list"}
