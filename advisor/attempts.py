@@ -58,6 +58,18 @@ class AttemptEnd:
     step: int  # Steps completed when it ended; 0 where it had not come so far.
     weights_sha256: str | None
 
+    @classmethod
+    def of(
+        cls, offer: Offer, exit_code: int, strike: Strike | None, events: Sequence[Mapping[str, Any]]
+    ) -> AttemptEnd:
+        """Put together how it ended with what the node's own events say it had reached."""
+        steps = [event["step"] for event in events if event["event"] in ("step", "restored")]
+        hashes = [event["weights_sha256"] for event in events if event["event"] == "ended"]
+        return cls(
+            offer=offer, exit_code=exit_code, strike=strike,
+            step=steps[-1] if steps else 0, weights_sha256=hashes[-1] if hashes else None,
+        )  # fmt: skip
+
     @property
     def reason(self) -> str:
         """The word of the `ended` event. A trainer that finished under notice has finished."""

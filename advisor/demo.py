@@ -229,7 +229,7 @@ class Demo:
         )
         self._screen.say(
             f"Notice is best effort: of five strikes at work three come without (SIGKILL), two with "
-            f"{NOTICE_S:g} real second ahead (SIGTERM)."
+            f"{NOTICE_S:g} real seconds ahead (SIGTERM)."
         )
         words = options(stand_in.steps, self._seed)
         save_every_s = best["interval_s"] / stand_in.compression

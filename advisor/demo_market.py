@@ -21,7 +21,7 @@ from .replay import PoolRecord, sightings
 from .windows import Rehearsal, Toll, Window, candidates, choose, rehearse
 
 FOLDERS = ("spot-traces", "gcp-pricing-weekly")  # Read where a data folder holds them; else all of it.
-HITS_WANTED = 6  # Five are to be shown, and a rehearsal is not the run.
+HITS_WANTED = 8  # Five are to be shown, and a rehearsal is not the run.
 CHEAPEST = 10  # Pools whose records say where history is long enough.
 RANKINGS = 12  # Along history, to rehearse with.
 DRAWS = 200  # Of a ranking that is only rehearsed.

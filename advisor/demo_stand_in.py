@@ -98,7 +98,7 @@ def assumptions(stand_in: StandIn, window: Window) -> tuple[tuple[str, str], ...
         (
             "Notice",
             "History does not tell which preemptions were announced: a seeded order gives two of five a "
-            f"notice of {NOTICE_S:g} real second. A provider's 30 to 120 s would be less than one step at "
+            f"notice of {NOTICE_S:g} real seconds. A provider's 30 to 120 s would be less than one step at "
             "this compression.",
         ),
         ("Cost", "Machines only, from the price steps of each pool over the time it was billed."),

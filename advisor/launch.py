@@ -57,16 +57,13 @@ def run_job(client: Client, spec: Any, *, out: Path, steps: int) -> dict[str, An
     """
     if (out / "spool").exists():
         raise ImpossibleInput(f"{out} holds an earlier run.", fix="Pass --out with a new folder.")
-    now = wall_now()
-    clock = RunClock(market_origin_at=now, wall_origin_at=now)
-    executor = LocalExecutor(["--steps", str(steps)])
-    recommendation = client.recommend(spec, as_of=now)
-    outcome = Launcher(client, LocalCloud(), executor, clock=clock, room=out).run(
-        recommendation["recommendation_id"]
-    )
+    found = client.recommend(spec)
+    clock = RunClock(market_origin_at=datetime.fromisoformat(found["as_of"]), wall_origin_at=wall_now())
+    launcher = Launcher(client, LocalCloud(), LocalExecutor(["--steps", str(steps)]), clock=clock, room=out)
+    outcome = launcher.run(found["recommendation_id"])
     summary = (
-        f"Run {outcome.run_id} is done on this machine: {outcome.ends[-1].step} steps in {len(outcome.ends)} "
-        f"attempts, {outcome.lost} machines lost. Weights {outcome.weights_sha256}. Everything is in {out}."
+        f"Run {outcome.run_id} is done on this machine: {outcome.ends[-1].step} steps in "
+        f"{len(outcome.ends)} attempts. Weights {outcome.weights_sha256}. Everything is in {out}."
     )
     told = client.run(outcome.run_id)
     return {**told, "weights_sha256": outcome.weights_sha256, "summary": summary}
@@ -215,12 +212,7 @@ class Launcher:
     def _close(self, log: RunLog, offer: Offer, exit_code: int, strike: Strike | None) -> AttemptEnd:
         """Write down how the attempt ended; what it had reached is read from the node's spool."""
         events = read_spool(spool_path(self._spool, offer.attempt, NODE))
-        steps = [event["step"] for event in events if event["event"] in ("step", "restored")]
-        hashes = [event["weights_sha256"] for event in events if event["event"] == "ended"]
-        end = AttemptEnd(
-            offer=offer, exit_code=exit_code, strike=strike,
-            step=steps[-1] if steps else 0, weights_sha256=hashes[-1] if hashes else None,
-        )  # fmt: skip
+        end = AttemptEnd.of(offer, exit_code, strike, events)
         if end.reason == "preempted" and strike is not None:
             how = {"with_notice": strike.with_notice, "signal": strike.signal, "phase": strike.phase}
             log.write("preempted", pool_id=offer.pool_id, **how)

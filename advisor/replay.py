@@ -26,7 +26,7 @@ from model.market import CapacityType, Pool
 from .cloud import Lease, Machine, Strike
 from .progress import RunClock
 
-NOTICE_S = 1.0  # Real seconds between SIGTERM and SIGKILL.
+NOTICE_S = 0.5  # Real seconds between SIGTERM and SIGKILL.
 LONGEST_GAP = timedelta(days=1)  # A record with a longer gap is two.
 BLOCK = (False, False, False, True, True)  # With notice? Two of five.
 

@@ -19,7 +19,7 @@ from advisor.demo_report import build
 from advisor.demo_service import served
 from advisor.report import to_html
 
-WORK_S, SLACK_S = 24.0, 20.0  # Real seconds of work, and what a rehearsal may take beyond.
+WORK_S, SLACK_S = 20.0, 16.0  # Real seconds of work, and what a rehearsal may take beyond.
 TITLES = ("The market", "The stand-in", "The stretch of history", "Where to run", "Training", "Predicted")
 DELETED = {  # One event of each market is deleted: its kind and node.
     "synthetic-1": ("preempted", "launcher"), "synthetic-2": ("step", "0"), "recorded-1": ("committed", "0"),
@@ -186,7 +186,7 @@ def test_what_was_scaled_and_how_the_window_was_chosen_stands_on_screen_and_in_t
     shown, page = " ".join(played.shown.split()), (played.out / "report.html").read_text()
     for words in ("a real second is", "Notice is best effort", "in a rehearsal"):
         assert words in shown
-    for words in ("times faster than real time", "1 real second", "in a rehearsal"):
+    for words in ("times faster than real time", "0.5 real seconds", "in a rehearsal"):
         assert words in page
 
 

@@ -83,7 +83,7 @@ def test_the_assumptions_name_compression_notice_window_and_stand_in():
     window = Window(rehearsal=rehearsal, hits_wanted=6, stormy=3, considered=40, seed=1)
     told = dict(assumptions(make_stand_in(SPEC, MEASURED, 60.0), window))
     assert "1440 times faster" in told["Time"]
-    assert "1 real second" in told["Notice"]
+    assert "0.5 real seconds" in told["Notice"]
     assert "Of 40 starts, every 2 h" in told["Window"]
     assert "H100-80GB alone" in told["Stand-in"]
 

@@ -134,6 +134,20 @@ def test_a_run_survives_a_kill_and_a_notice_and_says_so(launch):
     assert [event["exit_code"] for event in service.of_launcher("ended")] == [-9, 75, 0]
 
 
+def test_a_machine_that_dies_while_its_strike_is_being_told_counts_as_lost(launch):
+    class Sudden(FakeCloud):
+        """Sends the signal and waits until the process is gone before it returns nothing."""
+
+        def tend(self, lease, machine, at):
+            told = super().tend(lease, machine, at)
+            while self.sent and machine.poll() is None:
+                pass
+            return told
+
+    outcome = launch(FakeService(), Sudden((6, signal.SIGKILL)), "--hold", "6").run("rec-1")
+    assert [end.reason for end in outcome.ends] == ["preempted", "done"]
+
+
 def test_the_pool_that_was_lost_is_named_when_asking_for_the_next(launch):
     service = FakeService()
     launch(service, FakeCloud((6, signal.SIGKILL)), "--hold", "6").run("rec-1")
