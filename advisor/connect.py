@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 import uvicorn
 
@@ -21,7 +20,6 @@ from .client import Client
 from .service import Service
 from .serving import open_service, utc_now
 from .settings import Settings, load_settings
-from .wire import CollectRequest
 
 LOOPBACK = "127.0.0.1"
 START_S = 20.0
@@ -36,14 +34,15 @@ def connected(
     Args:
         url: Ask this service and no other.
         store: Open this file and ask no service that may be running.
-        sample: Use the embedded market of this seed, in memory; its newest instant is now.
+        sample: Use the embedded market of this seed, in memory; ask it as of `newest(client)`.
 
     Raises:
         EnvironmentTrouble: Nothing answers at `url`, or the store cannot be opened.
     """
     settings = load_settings(url=url, store=store)
     if sample is not None:
-        with open_service(None) as service, sampled(service, sample), answering(service) as client:
+        with open_service(None) as service, answering(service) as client:
+            client.collect("sample", seed=sample)
             yield client
     elif store is None and (url is not None or _answers(settings)):
         with Client(settings.service_url, settings.token) as client:
@@ -59,17 +58,10 @@ def _answers(settings: Settings) -> bool:
         return client.ready()
 
 
-@contextmanager
-def sampled(service: Service, seed: int) -> Iterator[None]:
-    """Fill a service with the embedded market and stop its clock at the market's newest instant."""
-    service.collect(CollectRequest(source="sample", seed=seed))
-    span = service.store.span()
-    service.clock = _stopped(span[1]) if span else service.clock
-    yield
-
-
-def _stopped(at: datetime) -> Callable[[], datetime]:
-    return lambda: at
+def newest(client: Client) -> str | None:
+    """Return the newest instant of the history that a service holds; None where it holds none."""
+    span = client.status()["span"]
+    return None if span is None else str(span["last"])
 
 
 @contextmanager

@@ -40,7 +40,9 @@ def wall_now() -> datetime:
     return datetime.now(UTC)
 
 
-def run_job(client: Client, spec: Any, *, out: Path, steps: int) -> dict[str, Any]:
+def run_job(
+    client: Client, spec: Any, *, out: Path, steps: int, as_of: datetime | str | None = None
+) -> dict[str, Any]:
     """Run a job on this machine to its end: what `lowtide run` does.
 
     Args:
@@ -48,6 +50,7 @@ def run_job(client: Client, spec: Any, *, out: Path, steps: int) -> dict[str, An
         spec: The job, as `Client.recommend` takes it.
         out: A folder that holds no earlier run.
         steps: Steps of the bundled trainer.
+        as_of: When the job starts, market time; now by default.
 
     Returns:
         The run as the service tells it, with the hash of the weights and a summary in words.
@@ -57,7 +60,7 @@ def run_job(client: Client, spec: Any, *, out: Path, steps: int) -> dict[str, An
     """
     if (out / "spool").exists():
         raise ImpossibleInput(f"{out} holds an earlier run.", fix="Pass --out with a new folder.")
-    found = client.recommend(spec)
+    found = client.recommend(spec, as_of=as_of)
     clock = RunClock(market_origin_at=datetime.fromisoformat(found["as_of"]), wall_origin_at=wall_now())
     launcher = Launcher(client, LocalCloud(), LocalExecutor(["--steps", str(steps)]), clock=clock, room=out)
     outcome = launcher.run(found["recommendation_id"])

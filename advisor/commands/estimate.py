@@ -40,7 +40,7 @@ def command(
     """
     from model.article import ArticleCase
 
-    from ..connect import connected
+    from ..connect import connected, newest
     from ..jobfile import borrowing, read
     from ..tables import article_answer, print_article, print_recommendation
 
@@ -50,7 +50,8 @@ def command(
         return
     with connected(url=url, store=store, sample=sample) as client:
         spec = borrowing(found, borrow)
-        answer = client.recommend(spec, as_of=as_of, window_hours=window_hours, seed=seed)
+        asked = newest(client) if as_of is None and sample is not None else as_of
+        answer = client.recommend(spec, as_of=asked, window_hours=window_hours, seed=seed)
     if as_json:
         emit(answer)
     else:

@@ -55,14 +55,15 @@ def command(
     as_json: bool,
 ) -> None:
     """Recommend for JOB, open a run, and write its plan.json."""
-    from ..connect import connected
+    from ..connect import connected, newest
     from ..jobfile import borrowing, read_spec
     from ..tables import print_recommendation
 
     folder = (checkpoints or out.parent / "checkpoints").resolve()
     with connected(url=url, store=store, sample=sample) as client:
         spec = borrowing(read_spec(job), borrow)
-        answer = client.recommend(spec, as_of=as_of, seed=seed, window_hours=window_hours)
+        asked = newest(client) if as_of is None and sample is not None else as_of
+        answer = client.recommend(spec, as_of=asked, seed=seed, window_hours=window_hours)
         run = client.open_run(answer["recommendation_id"], rank=rank, stores={"local_dir": str(folder)})
     out.write_text(json.dumps(run["plan"], indent=2) + "\n")
     if as_json:

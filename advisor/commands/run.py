@@ -30,14 +30,15 @@ def command(
 
     The trainer runs here, whatever pool is chosen: this is the loop a cluster's launcher follows.
     """
-    from ..connect import connected
+    from ..connect import connected, newest
     from ..jobfile import read_spec
     from ..launch import run_job
     from ..tables import print_run
 
     spec = read_spec(job)
     with connected(url=url, store=store, sample=sample) as client:
-        run = run_job(client, spec, out=out, steps=steps)
+        as_of = None if sample is None else newest(client)
+        run = run_job(client, spec, out=out, steps=steps, as_of=as_of)
     if as_json:
         emit(run)
         return
