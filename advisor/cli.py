@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -77,8 +78,14 @@ def lowtide() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command and leave with its exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
-    sys.exit(run(arguments))
+    code = run(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:  # The reader had seen enough: lowtide … | head.
+        code = code or OUR_FAULT
+    # Everything is closed by now, and native threads may abort an interpreter that takes itself down.
+    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:

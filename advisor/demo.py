@@ -9,7 +9,6 @@ kills. What is scaled for the sake of three minutes is stated on screen and in t
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,20 +17,19 @@ from typing import Any
 
 from rich.console import Console
 
-from model.errors import ImpossibleInput
-
 from . import format as fmt
 from . import tables
 from .client import Client
 from .demo_market import Records, choose_window, collect
 from .demo_measure import measure
 from .demo_report import build, write
+from .demo_room import clear
 from .demo_screen import Screen
 from .demo_service import served
 from .demo_stand_in import StandIn, assumptions, make_stand_in
 from .demo_training import Teller, options, reference
 from .executor import LocalExecutor
-from .jobfile import read_spec
+from .jobfile import example, read_spec
 from .launch import Launcher
 from .progress import RunClock
 from .replay import NOTICE_S, ReplayCloud
@@ -41,8 +39,6 @@ from .windows import Window
 
 USEFUL_S = 60.0  # Real seconds of work; restarts and lost work come on top.
 SLACK_S = 45.0  # Real seconds for restarts and lost work in a rehearsal; the demo has three minutes.
-MARKER = "demo.json"  # Says that a folder is a demo's and may be cleared by the next.
-EXAMPLES = Path(__file__).parents[1] / "examples"
 SYNTHETIC_JOB, RECORDED_JOB = "llm-30b.toml", "v100-recorded.toml"
 UNEQUAL = 5
 
@@ -107,8 +103,8 @@ def run_demo(
     """
     began = time.monotonic()
     screen = Screen(_console(as_json))
-    _clear(out)
-    job = job or EXAMPLES / (SYNTHETIC_JOB if data is None else RECORDED_JOB)
+    clear(out)
+    job = job or example(SYNTHETIC_JOB if data is None else RECORDED_JOB)
     with served(out / "market.duckdb") as client, Standby() as standby:
         demo = Demo(client, screen, standby, out=out, seed=seed)
         demo.market(data)
@@ -130,17 +126,6 @@ def _console(as_json: bool) -> Console:
     if not console.is_terminal:
         console.width = 120  # A log file has no width of its own.
     return console
-
-
-def _clear(out: Path) -> None:
-    """Make the folder empty, if it is a former demo's or new."""
-    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise ImpossibleInput(
-            f"{out} holds files that no demo wrote.", fix="Pass --out with a folder that does not exist yet."
-        )
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    (out / MARKER).write_text("{}\n")
 
 
 class Demo:

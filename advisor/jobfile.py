@@ -74,6 +74,12 @@ def read_spec(path: Path) -> JobSpec:
     )
 
 
+def example(name: str) -> Path:
+    """Return an example job file: beside this package in a checkout, inside it where it is installed."""
+    inside = Path(__file__).parent / "examples" / name
+    return inside if inside.exists() else Path(__file__).parents[1] / "examples" / name
+
+
 def borrowing(spec: JobSpec, borrow: str | None) -> JobSpec:
     """Return the spec with another word on how far a hazard may be borrowed; None keeps its own."""
     if borrow is None:

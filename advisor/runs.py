@@ -133,7 +133,7 @@ class Runs:
     def view(self, run_id: str) -> dict[str, Any]:
         """Return a run: state, attempts, newest checkpoint, predicted against realised, timeline."""
         run = self._load(run_id)
-        now = self._service.clock()
+        now = run.over_at() or self._service.clock()
         predicted = json.loads(run.row.predicted)
         realised, timeline = account(self._service.store, run, predicted, now=now)
         return {

@@ -57,6 +57,15 @@ class RunState:
         """open, waiting, running, lost, stopped, failed or done."""
         return state(self.events, len(self.attempts))
 
+    def over_at(self) -> datetime | None:
+        """The wall instant of the last event of a run that is done; None while it goes on.
+
+        A finished run is told as of its end: a compressed clock that went on would leave the calendar.
+        """
+        if self.state != "done":
+            return None
+        return max(datetime.fromisoformat(event["at"]) for event in self.events)
+
     def speeds(self) -> dict[int, float]:
         """Attempt -> throughput of its pool's GPU, relative to the job's reference."""
         models = {option["pool_id"]: option["gpu_model"] for option in self.answer["options"]}

@@ -30,7 +30,7 @@ class StoreCore:
         self._connection = connection
         self._path = path
         self._clock = clock
-        self._threads = threading.local()
+        self._cursors: dict[int, duckdb.DuckDBPyConnection] = {}  # By thread.
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
 
@@ -52,7 +52,13 @@ class StoreCore:
         return cls(connection, path, clock)
 
     def close(self) -> None:
-        """Give the file back. Cursors of other threads stop working."""
+        """Give the file back. Cursors of other threads stop working.
+
+        Each holds the database open: one that was left to the end of the interpreter would be
+        taken down with DuckDB's own threads still running, which aborts the process.
+        """
+        for cursor in self._cursors.values():
+            cursor.close()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -74,10 +80,13 @@ class StoreCore:
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """This thread's cursor; made on first use."""
-        cursor = getattr(self._threads, "cursor", None)
-        if cursor is None:
-            cursor = self._threads.cursor = self._connection.cursor()
-        return cursor
+        me = threading.get_ident()
+        if me not in self._cursors:
+            alive = {thread.ident for thread in threading.enumerate()}
+            for gone in [thread for thread in list(self._cursors) if thread not in alive]:
+                self._cursors.pop(gone, None)
+            self._cursors[me] = self._connection.cursor()
+        return self._cursors[me]
 
     def read(self, query: str, **params: object) -> pa.Table:
         """The rows of sql/queries/<query>.sql."""

@@ -371,7 +371,9 @@ def test_a_finished_run_is_done_and_told_so(http, opened, event):
         run_id, "ended", 7200, node="launcher", reason="done", exit_code=0, step=2, weights_sha256="cd" * 32
     )
     send(http, run_id, *worked(event, run_id), ended)
-    assert http.get(f"/v1/runs/{run_id}").json()["state"] == "done"
+    told = http.get(f"/v1/runs/{run_id}").json()
+    assert told["state"] == "done"
+    assert told["as_of"].startswith("2023-03-01T02:00:00")  # Its last event, however late it is asked for.
     assert http.get(f"/v1/runs/{run_id}/directive").json()["reason"] == "The run is over."
     assert run_id in {head["run_id"] for head in http.get("/v1/runs").json()["runs"]}
 

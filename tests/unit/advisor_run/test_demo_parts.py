@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from advisor.attempts import Situation
-from advisor.demo import MARKER, _clear
 from advisor.demo_measure import Measured, bare_plan, read_times
+from advisor.demo_room import MARKER, clear
 from advisor.demo_stand_in import assumptions, make_stand_in
 from advisor.demo_training import describe
 from advisor.windows import Rehearsal, Window
-from model.errors import ImpossibleInput
+from model.errors import EnvironmentTrouble, ImpossibleInput
 from trainer.plan import Plan
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -99,14 +100,20 @@ def test_the_progress_line_says_where_and_how_far():
 
 
 def test_a_former_demos_folder_is_cleared(tmp_path):
-    (tmp_path / MARKER).write_text("{}")
+    (tmp_path / MARKER).write_text("4194305")  # Above Linux's highest process number.
     (tmp_path / "report.html").write_text("old")
-    _clear(tmp_path)
+    clear(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [MARKER]
+
+
+def test_a_folder_in_which_a_demo_is_at_work_is_left_alone(tmp_path):
+    (tmp_path / MARKER).write_text(str(os.getppid()))
+    with pytest.raises(EnvironmentTrouble, match=rf"process {os.getppid()}\) is at work"):
+        clear(tmp_path)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(ImpossibleInput, match="no demo wrote"):
-        _clear(tmp_path)
+        clear(tmp_path)
     assert (tmp_path / "thesis.tex").exists()

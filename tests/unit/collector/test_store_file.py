@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -149,3 +151,33 @@ def test_the_store_answers_in_utc_whatever_it_was_given(store, give):
     first, last = store.span()
     assert first.utcoffset() == timedelta(0)
     assert first == last == T0
+
+
+def test_closing_gives_the_file_back_although_another_thread_still_reads(tmp_path):
+    store = opened(tmp_path / "store.duckdb")
+    has_read, may_go = threading.Event(), threading.Event()
+
+    def read() -> None:
+        store.span()
+        has_read.set()
+        may_go.wait()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    has_read.wait()
+    store.close()
+    # A cursor left open would hold the file: another process could not take it.
+    script = "import duckdb, sys; duckdb.connect(sys.argv[1]).close()"
+    taken = subprocess.run([sys.executable, "-c", script, tmp_path / "store.duckdb"], check=False)
+    may_go.set()
+    reader.join()
+    assert taken.returncode == 0
+
+
+def test_the_cursors_of_threads_that_are_gone_are_let_go(tmp_path):
+    with opened(tmp_path / "store.duckdb") as store:
+        for _ in range(5):
+            reader = threading.Thread(target=store.span)
+            reader.start()
+            reader.join()
+        assert len(store._cursors) <= 2
