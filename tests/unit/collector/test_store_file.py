@@ -100,8 +100,8 @@ def test_verify_names_what_is_wrong(store, give):
     give(prices=[("aws/us-east-1/use1-az1/p3.2xlarge/spot", T0, T0, "0.918")])
     assert store.verify() == []
     with store.transaction() as cursor:
-        cursor.execute("UPDATE price_point SET price_usd_per_hour = -1, pool_id = 'ghost'")
-    assert store.verify() == ["prices of unknown pools: 1 rows", "prices that are not positive: 1 rows"]
+        cursor.execute("UPDATE price_change SET price_usd_per_hour = -1, series_no = 99")
+    assert store.verify() == ["prices of unknown series: 1 rows", "prices that are not positive: 1 rows"]
 
 
 def test_threads_read_while_another_writes(tmp_path):
