@@ -180,6 +180,37 @@ def advice(history: dict[str, Any]) -> Answer:
     return answer
 
 
+def recommended(zone: str, machine: str = "a3-highgpu-8g", **scores: Any) -> dict[str, Any]:
+    """One recommendation of the capacity advice, for four machines of one zone."""
+    shard = {"instanceCount": 4, "machineType": machine, "provisioningModel": "SPOT", "zone": f"zones/{zone}"}
+    return {"scores": scores, "shards": [shard]}
+
+
+ADVICE = {
+    "recommendations": [recommended("us-central1-a", obtainability=0.8, estimatedUptime="3600s")],
+}
+
+
+def capacity_advice(answered: dict[str, Any]) -> Answer:
+    """compute v1 advice.capacity."""
+
+    def answer(asked: Asked) -> Reply:
+        parts = asked.path.strip("/").split("/")
+        need(asked.method == "POST" and parts[:3] == ["compute", "v1", "projects"], asked.path)
+        need(parts[4] == "regions" and parts[6:] == ["advice", "capacity"], asked.path)
+        body = _parsed(asked.json, compute_v1.CapacityAdviceRequest)
+        need(body.instance_properties.scheduling.provisioning_model == "SPOT", "only SPOT has scores")
+        shapes = compute_v1.CapacityAdviceRequestDistributionPolicy.TargetShape.__members__
+        need(body.distribution_policy.target_shape in shapes, body.distribution_policy.target_shape)
+        need(all(z.zone.startswith(f"zones/{parts[5]}-") for z in body.distribution_policy.zones), "zones")
+        chosen = body.instance_flexibility_policy.instance_selections
+        need(body.size >= 1 and all(c.machine_types for c in chosen.values()), "how many of what")
+        compute_v1.CapacityAdviceResponse.from_json(json.dumps(answered))
+        return Reply(answered)
+
+    return answer
+
+
 def _parsed(fields: dict[str, Any], message: Any) -> Any:
     """The fields as that message; one it does not have is a broken rule."""
     try:
