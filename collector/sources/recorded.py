@@ -19,6 +19,7 @@ from . import native
 from .archives import BY_HEADER, BY_SHAPE, KNOWN
 from .base import Batch, Source, UnreadableSource
 from .files import head_of
+from .recorded_skypilot import is_catalog, open_skypilot
 from .recorded_spot_traces import open_spot_trace
 
 SUFFIXES: Final = (".json", ".json.gz", ".csv", ".csv.gz", ".jsonl")
@@ -75,6 +76,8 @@ def _open(path: Path, available_means: int) -> Source:
     first = head.partition("\n")[0].strip()
     if (archive := BY_HEADER.get(first)) is not None:
         return archive.open(path)
+    if is_catalog(first):
+        return open_skypilot(path)
     if (table := native.TABLES.get(tuple(first.split(",")))) is not None:
         return native.open_native(path, table)
     if re.match(r'\s*\{\s*"metadata"\s*:\s*\{[^}]*"gap_seconds"', head):
