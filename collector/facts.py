@@ -67,6 +67,10 @@ SHAPES: Final[Mapping[str, dict[str, pa.DataType]]] = {
         "gpu_count": pa.int32(), "gpu_memory_bytes": pa.int64(), "effective_at": INSTANT,
         "observed_at": INSTANT,
     },
+    "overheads": {
+        "run_id": TEXT, "attempt": pa.int32(), "node": TEXT, "pool_id": TEXT, "what": TEXT,
+        "seconds": pa.float64(), "bytes": pa.int64(), "effective_at": INSTANT, "observed_at": INSTANT,
+    },
     "rejected": {"reason": TEXT, "content": TEXT},
 }  # fmt: skip
 

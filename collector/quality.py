@@ -24,6 +24,8 @@ CLOCK_SKEW: Final = timedelta(minutes=5)  # How far a provider's clock may run a
 SPOT_CEILING: Final = 10.0  # Times on-demand. Auctions of 2015 reached exactly this.
 DEAREST_USD_PER_HOUR: Final = 10_000.0  # No machine costs this; a price in cents or per month would.
 SMALLEST_USD_PER_HOUR: Final = 1e-9  # The store's last digit; less would be stored as zero.
+OVERHEADS: Final = ("restart", "pause", "upload", "restore", "wait")
+LONGEST_OVERHEAD_S: Final = 366 * 86_400.0  # Nobody waits a year; a clock that was set back may say so.
 
 Rule = Callable[[pd.DataFrame, "Yardsticks"], Iterator[tuple[str, pd.Series]]]
 
@@ -137,10 +139,18 @@ def lived(frame: pd.DataFrame, _y: Yardsticks) -> Iterator[tuple[str, pd.Series]
     yield "tenure seen before it happened", frame["observed_at"] < frame["ended_at"].fillna(frame["began_at"])
 
 
+def spent(frame: pd.DataFrame, _y: Yardsticks) -> Iterator[tuple[str, pd.Series]]:
+    """An overhead is of a known kind and took some time, or none; bytes may be unknown."""
+    yield "unknown kind of overhead", ~frame["what"].isin(OVERHEADS)
+    yield "seconds are no time", ~frame["seconds"].between(0, LONGEST_OVERHEAD_S)
+    yield "negative bytes", pd.to_numeric(frame["bytes"]).lt(0).fillna(False)
+
+
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "prices": (known_pool, dated, priced),
     "probes": (known_pool, dated, counted),
     "tenures": (known_pool, dated, lived),
     "bands": (dated,),
     "tariffs": (dated,),
+    "overheads": (known_pool, dated, spent),
 }
