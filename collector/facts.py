@@ -64,7 +64,7 @@ SHAPES: Final[Mapping[str, dict[str, pa.DataType]]] = {
     },
     "listings": {
         "provider": TEXT, "region": TEXT, "zone": TEXT, "sku": TEXT, "gpu_model": TEXT,
-        "gpu_count": pa.int32(), "gpu_memory_bytes": pa.int64(), "effective_at": INSTANT,
+        "gpu_count": pa.int32(), "gpu_memory_bytes": pa.int64(), "note": TEXT, "effective_at": INSTANT,
         "observed_at": INSTANT,
     },
     "overheads": {
@@ -73,6 +73,8 @@ SHAPES: Final[Mapping[str, dict[str, pa.DataType]]] = {
     },
     "rejected": {"reason": TEXT, "content": TEXT},
 }  # fmt: skip
+
+OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"listings": ("note",)}  # NULL where a source gives none.
 
 
 class FactWrites(StoreCore):
@@ -111,6 +113,8 @@ class FactWrites(StoreCore):
 
     def add_facts(self, name: str, frame: pd.DataFrame, *, source_id: str, ingest_run_id: int) -> int:
         """Merge one frame of a batch (`prices`, `probes`…); how many rows were new."""
+        absent = [column for column in OPTIONAL.get(name, ()) if column not in frame]
+        frame = frame.assign(**dict.fromkeys(absent))
         table = pa.Table.from_pandas(frame, schema=pa.schema(SHAPES[name]), preserve_index=False)
         clock = "began_at" if name == "tenures" else "effective_at"
         span = _span(frame[clock]) if clock in frame else (None, None)

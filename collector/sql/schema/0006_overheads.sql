@@ -1,5 +1,6 @@
--- What runs measured of themselves: the seconds that saving, restoring, restarting and waiting took.
---
+-- What runs measured of themselves, and what a listing has to say beside itself.
+
+-- The seconds that saving, restoring, restarting and waiting took.
 -- Wall seconds of our own machines, one row per measurement; an estimate is never put here. A
 -- measurement is told by all of its columns, so reading a log again adds nothing.
 CREATE TABLE run_overhead (
@@ -16,3 +17,6 @@ CREATE TABLE run_overhead (
     source_id      VARCHAR NOT NULL,
     ingest_run_id  BIGINT NOT NULL
 );
+
+-- NULL, or what a person should know of a listing: that its model name is derived, and from what.
+ALTER TABLE sku_listing ADD COLUMN note VARCHAR;
