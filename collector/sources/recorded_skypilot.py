@@ -46,7 +46,7 @@ CLOUDS: Final = (
 )  # fmt: skip
 GIB_OF: Final = {  # Memory of one accelerator, by SkyPilot's name: data sheets of the makers, 2026-11.
     "A10": 24, "A100": 40, "A100-80GB": 80, "A100-80GB-SXM": 80, "A10G": 24, "A30": 24, "A40": 48,
-    "A6000": 48, "B200": 180, "B300": 288, "H100": 80, "H100-MEGA": 80, "H100-NVL": 94, "H100-SXM": 80,
+    "A6000": 48, "B200": 180, "B300": 288, "H100": 80, "H100-NVL": 94, "H100-SXM": 80,
     "H200": 141, "H200-SXM": 141, "K80": 12, "L4": 24, "L40": 48, "L40S": 48, "M60": 8, "MI300X": 192,
     "P100": 16, "P4": 8, "RTX3090": 24, "RTX4090": 24, "RTX5090": 32, "RTXA6000": 48, "T4": 16, "T4g": 16,
     "V100": 16, "V100-32GB": 32,
@@ -171,7 +171,7 @@ def _sku(row: Row, cloud: str) -> Sku | None:
     known = load_catalog().skus.get((cloud, name))
     if known is not None or accelerator not in GIB_OF:
         return known
-    gpu = accelerator.removesuffix("-MEGA") + (" PCIe" if "pcie" in name.lower() else "")
+    gpu = accelerator + (" PCIe" if "pcie" in name.lower() else "")
     return gpu_sku(cloud, name, gpu, int(float(row["AcceleratorCount"])), GIB_OF[accelerator])
 
 
