@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pandas as pd
 import pytest
 
 from collector.ingest import ingest
 from collector.listings import FirstSeen
+from collector.migrations import FOLDER, migrate
 from collector.sources.base import Batch
 from collector.store import Store
 
@@ -71,3 +73,20 @@ def test_a_derived_name_that_is_replaced_keeps_its_first_sight(store):
 def test_yesterday_knows_nothing_of_what_was_listed_today(store):
     ingest(store, Listed({}, days_ago=1))
     assert store.first_seen(NOW - timedelta(days=2)) == []
+
+
+def test_listings_of_a_store_from_before_the_note_are_still_answered(tmp_path):
+    path, older = tmp_path / "a.duckdb", tmp_path / "older"
+    older.mkdir()
+    for script in sorted(FOLDER.glob("000[1-4]_*.sql")):
+        (older / script.name).write_text(script.read_text())
+    with duckdb.connect(str(path)) as raw:
+        migrate(raw, clock=lambda: NOW, folder=older)
+        raw.execute(
+            "INSERT INTO sku_listing VALUES"
+            " ('aws', 'us-east-1', NULL, 'p5.48xlarge', 'H100-80GB', 8, NULL, ?, ?, 'listed', 1)",
+            [NOW, NOW],
+        )
+    with Store.open(path, clock=lambda: NOW) as store:
+        (seen,) = store.first_seen(NOW)
+    assert (seen.gpu_model, seen.first_seen_at, seen.note) == ("H100-80GB", NOW, None)
