@@ -31,7 +31,10 @@ def fingerprint_of(source: Source, catalog: Catalog) -> str | None:
     for part in (_program(), place, source.kind, source.reading, *map(repr, sorted(catalog.skus.items()))):
         digest.update(part.encode() + b"\0")
     for path in (source.path, *source.beside):
-        digest_into(path, digest.update)
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            digest.update(file.name.encode() + b"\0")
+            digest_into(file, digest.update)
     return digest.hexdigest()
 
 

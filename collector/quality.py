@@ -30,6 +30,8 @@ SPOT_CEILING: Final = 10.0  # Times on-demand. Auctions of 2015 reached exactly 
 DEAREST_USD_PER_HOUR: Final = 10_000.0  # No machine costs this; a price in cents or per month would.
 SMALLEST_USD_PER_HOUR: Final = 1e-9  # The store's last digit; less would be stored as zero.
 HOURLY: Final = ("hour", "1 Hour", "h")
+OVERHEADS: Final = ("restart", "pause", "upload", "restore", "wait")
+LONGEST_OVERHEAD_S: Final = 366 * 86_400.0  # Nobody waits a year; a clock that was set back may say so.
 
 Mask = np.ndarray  # bool, one per row; true where the row breaks the rule.
 Rule = Callable[["Judged"], Iterator[tuple[str, Mask]]]
@@ -190,6 +192,15 @@ def lived(j: Judged) -> Iterator[tuple[str, Mask]]:
     yield "tenure seen before it happened", ~j.must(pc.less(seen, pc.coalesce(end, began)))
 
 
+def spent(j: Judged) -> Iterator[tuple[str, Mask]]:
+    """An overhead is of a known kind and took some time, or none; bytes may be unknown."""
+    yield "unknown kind of overhead", j.outside("what", OVERHEADS)
+    seconds = j.table["seconds"]
+    possible = pc.and_(pc.greater_equal(seconds, 0), pc.less_equal(seconds, LONGEST_OVERHEAD_S))
+    yield "seconds are no time", j.must(possible)
+    yield "negative bytes", ~j.must(pc.less(j.table["bytes"], 0))
+
+
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "prices": (known_pool, dated, priced),
     "probes": (known_pool, dated, counted),
@@ -200,4 +211,5 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "interruptions": (dated,),
     "offers": (dated,),
     "listings": (dated,),
+    "overheads": (known_pool, dated, spent),
 }

@@ -16,12 +16,13 @@ from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
 from .facts import FactWrites
+from .listings import ListingReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
 from .statistics import StatisticsReads
 
 
-class Store(FactWrites, StatisticsReads, AdvisorRecords):
+class Store(FactWrites, StatisticsReads, ListingReads, AdvisorRecords):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.

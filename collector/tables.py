@@ -59,14 +59,19 @@ SHAPES: Final[Mapping[str, dict[str, pa.DataType]]] = {
     },
     "listings": {
         "provider": TEXT, "region": TEXT, "zone": TEXT, "sku": TEXT, "gpu_model": TEXT,
-        "gpu_count": pa.int32(), "gpu_memory_bytes": pa.int64(), "effective_at": INSTANT,
+        "gpu_count": pa.int32(), "gpu_memory_bytes": pa.int64(), "note": TEXT, "effective_at": INSTANT,
         "observed_at": INSTANT,
+    },
+    "overheads": {
+        "run_id": TEXT, "attempt": pa.int32(), "node": TEXT, "pool_id": TEXT, "what": TEXT,
+        "seconds": pa.float64(), "bytes": pa.int64(), "effective_at": INSTANT, "observed_at": INSTANT,
     },
     "rejected": {"reason": TEXT, "content": TEXT},
 }  # fmt: skip
 BESIDE: Final[Mapping[str, dict[str, pa.DataType]]] = {  # May come too; rules read it, the store does not.
     "prices": {"currency": TEXT, "unit": TEXT},
 }
+OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"listings": ("note",)}  # NULL where a source gives none.
 DECIMAL: Final = pa.decimal128(18, 9)
 Frame: TypeAlias = pd.DataFrame | pa.Table
 
@@ -80,6 +85,9 @@ def as_table(name: str, frame: Frame) -> pa.Table:
     wanted = {**SHAPES[name], **{c: t for c, t in BESIDE.get(name, {}).items() if c in _names(frame)}}
     columns = {}
     for column, kind in wanted.items():
+        if column not in _names(frame) and column in OPTIONAL.get(name, ()):
+            columns[column] = pa.nulls(len(frame), kind)
+            continue
         values = frame[column]
         array = values if isinstance(frame, pa.Table) else _array(values, kind)
         keeps = pa.types.is_decimal(array.type) and array.type == DECIMAL
