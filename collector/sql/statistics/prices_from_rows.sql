@@ -10,7 +10,7 @@
 --          `price_source`: pool_no, series_no of every row that was used
 CREATE OR REPLACE TEMP TABLE price_row AS
 WITH bounds AS (SELECT $as_of::TIMESTAMPTZ AS as_of, $as_of::TIMESTAMPTZ - $window::INTERVAL AS from_at),
-dated AS (
+dated AS NOT MATERIALIZED (
     SELECT pool_no, p.series_no, rank, effective_at, observed_at, price_usd_per_hour
     FROM price_change AS p JOIN chosen USING (series_no)
     UNION ALL
