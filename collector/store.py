@@ -18,9 +18,10 @@ from . import database, rows
 from .facts import FactWrites
 from .records import AdvisorRecords
 from .rows import SourceQuality
+from .signals import SignalReads
 
 
-class Store(FactWrites, AdvisorRecords):
+class Store(FactWrites, AdvisorRecords, SignalReads):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.
