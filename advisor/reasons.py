@@ -72,7 +72,7 @@ def _evidence(seen: PoolStatistics) -> str | None:
         factor = seen.hazard_quantile_per_hour(0.9) / seen.hazard_quantile_per_hour(0.1)
         return (
             f"Nobody watched this pool long enough; {seen.borrowed_from}. Its hazard is known within a "
-            f"factor of {factor:.2g} only, which the intervals carry."
+            f"factor of {fmt.count(factor)} only, which the intervals carry."
         )
     if seen.evidence is Evidence.BORROWED:
         return f"Its own history is too short; borrowed: {seen.borrowed_from}."

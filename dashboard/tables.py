@@ -150,7 +150,7 @@ def figures_table(figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the figures an answer rests on that nobody observed, each with source and date."""
     columns = {"name": "Figure", "value": "Value", "unit": "Unit", "source": "Source",
                "as_of": "As of", "confidence": "Confidence", "own": "Whose"}  # fmt: skip
-    told = [{**each, "own": "yours" if each["own"] else "built in"} for each in figures]
+    told = [{**each, "own": "yours" if each.get("own") else "built in"} for each in figures]
     rows = [{title: str(each[name]) for name, title in columns.items()} for each in told]
     return pd.DataFrame(rows, columns=list(columns.values()))
 

@@ -17,7 +17,7 @@ from math import exp, log, log1p, sqrt
 from scipy.optimize import brentq
 from scipy.special import gammaincinv, gammaln
 
-from .errors import InsufficientHistory
+from .errors import ImpossibleInput, InsufficientHistory
 from .lifetime import JEFFREYS_SHAPE, Belief
 from .validity import quantity, share
 
@@ -68,10 +68,31 @@ class Assumptions:
     """What no publisher states and a conversion needs. The defaults are those of tariffs.toml."""
 
     open_top_share: float = 0.95  # Where an open band ends.
-    shortest_exposure_hours: float = 24.0  # A machine counted in a share ran at least this, or the horizon.
+    shortest_exposure_hours: float = 1.0  # A machine counted in a share ran at least this, or the horizon.
     shortest_life_hours: float = 1.0  # Mean life of machines that a share of stopped ones is of, at least
     longest_life_hours: float = 720.0  # and at most.
     most_age_days: float = 90.0  # An older band says nothing of today.
+
+    def __post_init__(self) -> None:
+        """Refuse what no hazard can be made with.
+
+        Raises:
+            ImpossibleInput: A span is not above 0, the lives are out of order, or an open band
+                ends at 1, which is a hazard without end.
+        """
+        for name in ("shortest_exposure_hours", "shortest_life_hours", "longest_life_hours", "most_age_days"):
+            quantity(name, getattr(self, name), name.rsplit("_", 1)[1], above_zero=True)
+        if not 0 < self.open_top_share < 1:
+            raise ImpossibleInput(
+                f"open_top_share is {self.open_top_share:g}; an open band ends between 0 and 1.",
+                fix="State it as a fraction, such as 0.95.",
+            )
+        if self.shortest_life_hours > self.longest_life_hours:
+            raise ImpossibleInput(
+                f"shortest_life_hours is {self.shortest_life_hours:g} and longest_life_hours "
+                f"{self.longest_life_hours:g}.",
+                fix="State the shorter first.",
+            )
 
 
 ASSUMED = Assumptions()
@@ -106,7 +127,7 @@ def hazard_bounds(signal: Signal, assumed: Assumptions = ASSUMED) -> Bounds:
 
     A share of running machines does not say for how long they ran. The low end takes the
     longest time it may be of (horizon or window), the high end the shortest (the horizon, or
-    `shortest_exposure_hours`). So a month's band allows for machines that ran a day of it, and
+    `shortest_exposure_hours`). So a month's band allows for machines that ran an hour of it, and
     an hourly band, implausible as an hourly hazard, for being one of its whole window.
 
     A share s of stopped or launched machines is a hazard only by their mean life: s / life,

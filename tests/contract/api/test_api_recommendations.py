@@ -257,7 +257,7 @@ def test_a_pool_with_a_published_band_alone_is_ranked_with_a_wide_interval(azure
     told = " ".join(spot["reasons"])
     assert "published band 5-10 % of running machines per 1 h averaged over 28 d" in told
     assert "(azure-eviction, 2 d old)" in told
-    assert "known within a factor of 1.4e+03 only" in told
+    assert "known within a factor of 1,380 only" in told
     assert "signals shortest_exposure_hours" in {figure["name"] for figure in answer["figures"]}
     assert "jurisdiction azure westeurope" in {figure["name"] for figure in answer["figures"]}
     assert spot["jurisdiction"] == "EU/EEA"

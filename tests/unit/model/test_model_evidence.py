@@ -24,17 +24,17 @@ def test_a_pool_nobody_watched_rests_on_its_published_band_and_says_so(history, 
     assert (found.hazard_shape, found.hazard_rate_hours) == (belief.shape, belief.rate_hours)
     assert found.borrowed_from == (
         "hazard from the published band 5-10% of running machines per 30 d averaged over 30 d "
-        "(aws-spot-advisor-live, 3 d old); 80 % between 7.1e-05 and 0.0044 per hour, as a machine counted "
-        "in it may have run from 1 d to 30 d; gap assumed 2 h: no wait for capacity was recorded"
+        "(aws-spot-advisor-live, 3 d old); 80 % between 7.1e-05 and 0.11 per hour, as a machine counted "
+        "in it may have run from 1 h to 30 d; gap assumed 2 h: no wait for capacity was recorded"
     )
     assert (found.preemptions, found.exposure_hours) == (0, 0.0)
 
 
 def test_its_interval_is_wide_for_all_to_see(history, signal):
-    # The bounds are its P10 and P90: .00439002 / .0000712407 = 61.6.
+    # The bounds are its P10 and P90: .1053605 / .0000712407 = 1478.9.
     (found,), _ = believed([history()], [signal()])
     ratio = found.hazard_quantile_per_hour(0.9) / found.hazard_quantile_per_hour(0.1)
-    assert ratio == pytest.approx(61.62, rel=1e-3)
+    assert ratio == pytest.approx(1478.9, rel=1e-3)
 
 
 def test_a_quarter_of_googles_stopped_machines_says_why_it_is_so_wide(history, pool, stopped):
@@ -69,7 +69,7 @@ def test_a_band_speaks_even_where_no_sibling_may(history, signal):
 
 
 def test_what_little_a_pool_showed_itself_is_added(history, signal):
-    # 20 h of silence and .67 preemptions in 385 h of the band.
+    # 20 h of silence and .33 preemptions in 9.1 h of the band.
     (found,), _ = believed([history(tenure_exposure_hours=20.0)], [signal()])
     band = published_belief(signal())
     assert found.hazard_per_hour == pytest.approx(band.shape / (band.rate_hours + 20))

@@ -34,11 +34,13 @@ def test_a_month_of_five_to_ten_percent_at_its_word(signal):
     assert found.high_per_hour == pytest.approx(1.46334e-4, rel=1e-4)
 
 
-def test_a_machine_of_that_month_may_have_run_a_day_of_it(signal):
-    # The high end is of machines that ran 24 h: .1053605 / 24 = 4.39002e-3. The low end stays.
+def test_a_machine_of_that_month_may_have_run_an_hour_of_it(signal):
+    # The high end is of machines that ran 1 h: .1053605 / 1; of 24 h: .1053605 / 24 = 4.39002e-3.
     found = hazard_bounds(signal())
     assert found.low_per_hour == literal_bounds(signal()).low_per_hour
-    assert found.high_per_hour == pytest.approx(4.39002e-3, rel=1e-5)
+    assert found.high_per_hour == pytest.approx(0.1053605, rel=1e-6)
+    day = hazard_bounds(signal(), Assumptions(shortest_exposure_hours=24))
+    assert day.high_per_hour == pytest.approx(4.39002e-3, rel=1e-5)
 
 
 def test_an_hourly_band_may_be_one_of_its_28_days(hourly):
@@ -54,11 +56,11 @@ def test_a_band_from_zero_is_not_taken_from_zero(signal):
 
 
 def test_an_open_band_ends_where_we_say_and_may_be_told_otherwise(signal):
-    # -ln(1 - .95) / 24 h = 2.995732 / 24; with an end at 50 %: .693147 / 24.
+    # -ln(1 - .95) / 1 h = 2.995732; with an end at 50 %: .693147.
     top = signal(label=">20%", rate_low=0.20, rate_high=None)
-    assert hazard_bounds(top).high_per_hour == pytest.approx(0.1248222, rel=1e-6)
+    assert hazard_bounds(top).high_per_hour == pytest.approx(2.995732, rel=1e-6)
     edited = hazard_bounds(top, Assumptions(open_top_share=0.5))
-    assert edited.high_per_hour == pytest.approx(0.0288811, rel=1e-5)
+    assert edited.high_per_hour == pytest.approx(0.693147, rel=1e-6)
 
 
 def test_a_share_of_stopped_machines_is_a_hazard_only_by_their_life(stopped):
@@ -104,8 +106,9 @@ def test_a_point_is_held_as_widely_as_one_and_a_half_preemptions(signal):
 
 
 def test_own_preemptions_soon_outweigh_a_quiet_band(signal):
-    # The band is worth .67 preemptions in 385 h; 12 in 12 h tell of another pool: (.5 + 12) / (5 + 12).
-    band = published_belief(signal())
+    # Of machines that ran a day or more, the band is worth .67 preemptions in 385 h; 12 in 12 h tell of
+    # another pool: (.5 + 12) / (5 + 12).
+    band = published_belief(signal(), Assumptions(shortest_exposure_hours=24))
     assert band.rate_hours == pytest.approx(385, abs=1)
     found = with_own_counts(band, 12, 12.0)
     assert found.mean_per_hour == pytest.approx(12.5 / 17, rel=0.01)
@@ -165,7 +168,7 @@ def ratio_of(belief: Belief) -> float:
 def test_the_same_share_of_twice_the_time_is_half_the_hazard(band, horizon, window):
     once = made(band, horizon, window)
     twice = made(band, 2 * horizon, 2 * window)
-    longer = Assumptions(shortest_exposure_hours=48.0)  # Of 24 h.
+    longer = Assumptions(shortest_exposure_hours=2.0)  # Of 1 h.
     for bounds, doubled in (
         (literal_bounds(once), literal_bounds(twice)),
         (hazard_bounds(once), hazard_bounds(twice, longer)),
