@@ -12,13 +12,22 @@
 --          effective_at, observed_at
 --          age_s        since effective_at
 --          synthetic    whether the source is generated
-SELECT band.provider, region, zone, sku, source_id, what, label, coalesce(denominator, 'unknown') AS denominator,
-       horizon_s, window_s, rate_low, rate_high, effective_at, observed_at,
-       epoch($as_of::TIMESTAMPTZ - effective_at)  AS age_s,
-       coalesce(source.kind = 'synthetic', false) AS synthetic
-FROM interruption_band AS band
+WITH newest AS (
+    SELECT provider, region, zone, sku, source_id,
+           -- One pass; of two at the same instants the more dangerous, so that the answer is one.
+           arg_max({what: what, label: label, denominator: denominator, horizon_s: horizon_s, window_s: window_s,
+                    rate_low: rate_low, rate_high: rate_high, effective_at: effective_at, observed_at: observed_at},
+                   {effective: effective_at, observed: observed_at, low: rate_low, high: coalesce(rate_high, 1),
+                    what: what}) AS said
+    FROM interruption_band
+    WHERE effective_at <= $as_of AND observed_at <= $as_of
+    GROUP BY ALL
+)
+SELECT provider, region, zone, sku, source_id,
+       said.what, said.label, coalesce(said.denominator, 'unknown') AS denominator, said.horizon_s, said.window_s,
+       said.rate_low, said.rate_high, said.effective_at, said.observed_at,
+       epoch($as_of::TIMESTAMPTZ - said.effective_at) AS age_s,
+       coalesce(source.kind = 'synthetic', false)     AS synthetic
+FROM newest
 LEFT JOIN source USING (source_id)
-WHERE effective_at <= $as_of AND observed_at <= $as_of
-QUALIFY row_number() OVER (PARTITION BY band.provider, region, zone, sku, source_id
-                           ORDER BY effective_at DESC, observed_at DESC, rate_low DESC, what) = 1
-ORDER BY band.provider, region, zone NULLS FIRST, sku, source_id;
+ORDER BY provider, region, zone NULLS FIRST, sku, source_id;
