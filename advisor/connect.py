@@ -19,7 +19,7 @@ from .api import create_app
 from .client import Client
 from .service import Service
 from .serving import open_service, utc_now
-from .settings import Settings, load_settings
+from .settings import Settings, credentials, load_settings
 
 LOOPBACK = "127.0.0.1"
 START_S = 20.0
@@ -49,7 +49,9 @@ def connected(
             client.status()  # Trouble is better met here than halfway through.
             yield client
     else:
-        with open_service(settings.store_path) as service, answering(service) as client:
+        feeds = settings.collect.config()
+        opened = open_service(settings.store_path, feeds=feeds, environ=credentials())
+        with opened as service, answering(service) as client:
             yield client
 
 

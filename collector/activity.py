@@ -35,11 +35,20 @@ class Underway:
 
 @dataclass(slots=True, kw_only=True)
 class Errand:
-    """What somebody asked to be collected: how many sources, and how many of them are done."""
+    """What somebody asked to be collected: how many parts it has, how many are done, rows so far."""
 
-    sources: int = 0  # 0: not known yet.
+    parts: int = 0  # Files, or jobs of feeds; 0: not known yet.
     done: int = 0
-    rows_in: int = 0  # Of those done.
+    rows_in: int = 0
+    at: str | None = None  # The file or source that is read now.
+    _before: int = 0  # Rows of the parts that are done.
+
+    def note(self, report: IngestReport) -> None:
+        """Take in the progress of one file; another origin means that the last one is done."""
+        if report.origin != self.at:
+            self.done += self.at is not None
+            self.at, self._before = report.origin, self.rows_in
+        self.rows_in = self._before + report.rows_in
 
 
 class Activity:

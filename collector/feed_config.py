@@ -7,6 +7,7 @@ Every address can be turned to a mirror or a test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -138,11 +139,17 @@ class FeedsConfig:
 
 
 def placed(name: str, feed: Feed, regions: tuple[str, ...]) -> Feed:
-    """The same feed, read in these regions only.
+    """The same feed, read in these regions only; none leaves it as it is.
 
     Raises:
-        ImpossibleInput: The feed is read whole.
+        ImpossibleInput: The feed is read whole, or what is named can be no region of it.
     """
+    wrong = [each for each in regions or regions_of(feed) if not _SPELLED[type(feed)].fullmatch(each)]
+    if wrong and not isinstance(feed, CloudFeed | SheetsFeed):
+        raise ImpossibleInput(
+            f"{', '.join(map(repr, wrong))} can be no region of {name}, which writes {_LIKE[type(feed)]}.",
+            fix="Correct --region, or the regions in lowtide.toml.",
+        )
     if not regions:
         return feed
     if isinstance(feed, GcpFeed):
@@ -153,6 +160,26 @@ def placed(name: str, feed: Feed, regions: tuple[str, ...]) -> Feed:
         f"The feed {name} is read whole; it cannot be asked for {', '.join(regions)} alone.",
         fix="Leave --region away.",
     )
+
+
+def regions_of(feed: Feed) -> tuple[str, ...]:
+    """Where a feed is read; none where it is read whole, or wherever the account may."""
+    if isinstance(feed, GcpFeed):
+        return feed.locations
+    return (feed.regions or ()) if isinstance(feed, AwsFeed | AzureFeed) else ()
+
+
+_SPELLED: Final = {
+    AwsFeed: re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"),
+    GcpFeed: re.compile(r"[a-z]+(-[a-z]+)+\d{1,2}(-[a-z])?"),
+    AzureFeed: re.compile(r"[a-z]+\d?"),
+    CloudFeed: re.compile(r".*"),
+    SheetsFeed: re.compile(r".*"),
+}
+_LIKE: Final = {
+    AwsFeed: "us-east-1", GcpFeed: "us-central1, or us-central1-a for a zone",
+    AzureFeed: "eastus or westus3",
+}  # fmt: skip
 
 
 def credential_names(name: str, feed: Feed) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def jobs(
     Raises:
         ImpossibleInput: A feed is unknown, has to be configured first, or has no regions.
     """
+    _check_cadences(config)
     found: list[Job] = []
     for name in config.feeds if names is None else names:
         feed = placed(name, config.settings(name), regions)
@@ -145,6 +146,16 @@ def _families(name: str) -> list[Family]:
         known = ", ".join(dict.fromkeys(family.feed for family in FAMILIES))
         raise ImpossibleInput(f"There is no feed {name!r}.", fix=f"Name one of {known}.")
     return found
+
+
+def _check_cadences(config: FeedsConfig) -> None:
+    """Refuse a cadence for a family that does not exist."""
+    known = [family.name for family in FAMILIES]
+    if strange := sorted(set(config.cadence_s) - set(known)):
+        raise ImpossibleInput(
+            f"[collect.cadence_s] names {', '.join(strange)}, and there are no such sources.",
+            fix=f"Name one of {', '.join(known)}.",
+        )
 
 
 def _of(family: Family, feed: Feed, config: FeedsConfig) -> list[Job]:
