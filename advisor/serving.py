@@ -69,12 +69,12 @@ def serve(settings: Settings, *, ready_file: Path | None = None, as_json: bool =
     """
 
     def announce(url: str, collecting: list[str]) -> None:
+        if ready_file is not None:  # Before it is said: whoever heard it finds the file.
+            _write_whole(ready_file, url + "\n")
         if as_json:
             print(json.dumps({"url": url, "collecting": collecting}), flush=True)
         else:
             print(f"listening on {url}\n{collecting_words(settings, collecting)}", flush=True)
-        if ready_file is not None:
-            _write_whole(ready_file, url + "\n")
 
     run_server(settings, announce=announce)
 
