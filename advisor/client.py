@@ -221,6 +221,10 @@ class Client:
             return False
         return True
 
+    def date(self) -> str:
+        """Return what time it is for the service, as its Date header says; empty where it has none."""
+        return str(self._ask("GET", "/livez").headers.get("date", ""))
+
     def metrics(self) -> str:
         """Return the counters as Prometheus reads them."""
         return self._ask("GET", "/metrics").text
