@@ -23,6 +23,7 @@ from .settings import Settings, credentials, load_settings
 
 LOOPBACK = "127.0.0.1"
 START_S = 20.0
+GRACE_S = 2  # For answers under way when the verb is done.
 
 
 @contextmanager
@@ -52,7 +53,10 @@ def connected(
         feeds = settings.collect.config()
         opened = open_service(settings.store_path, feeds=feeds, environ=credentials())
         with opened as service, answering(service) as client:
-            yield client
+            try:
+                yield client
+            finally:  # A verb that was stopped by hand does not wait for a feed that does not answer.
+                service.collecting.stop(0)
 
 
 def _answers(settings: Settings) -> bool:
@@ -71,9 +75,10 @@ def answering(service: Service) -> Iterator[Client]:
     """Serve from a thread on a free loopback port, and yield a client of it."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         service.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            create_app(service, keys=()), log_level="warning", access_log=False, lifespan="off"
-        )
+        config = uvicorn.Config(  # It would complain of answers that nobody waits for; our faults have a log.
+            create_app(service, keys=()), log_level="critical", access_log=False, lifespan="off",
+            timeout_graceful_shutdown=GRACE_S,
+        )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="service", daemon=True

@@ -34,12 +34,13 @@ def watched(client: Client, collect: Callable[[], Reports], *, console: Console 
     if not shown.is_terminal:
         return collect()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with (
-        Progress(*columns, console=shown, transient=True) as bar,
-        ThreadPoolExecutor(1, thread_name_prefix="collect") as one,
-    ):
-        task = bar.add_task("Reading …", total=None)
-        return _wait(one.submit(collect), lambda: _draw(client, bar, task))
+    one = ThreadPoolExecutor(1, thread_name_prefix="collect")
+    try:
+        with Progress(*columns, console=shown, transient=True) as bar:
+            task = bar.add_task("Reading …", total=None)
+            return _wait(one.submit(collect), lambda: _draw(client, bar, task))
+    finally:
+        one.shutdown(wait=False)  # Whoever stops it by hand does not wait for the answer.
 
 
 def _wait(answer: Future[Reports], look: Callable[[], None]) -> Reports:

@@ -191,6 +191,26 @@ def test_the_verb_reads_a_feed_without_a_service_and_says_what_it_could_not_read
     assert KEY not in read.stdout + skipped.stdout + everything.stdout + everything.stderr
 
 
+@pytest.mark.parametrize("terminal", [False, True], ids=["piped", "on a terminal"])
+def test_a_verb_that_is_stopped_by_hand_does_not_wait_for_the_feed(room, cloud, terminal):
+    cloud.go_on.clear()
+    command = [sys.executable, "-P", "-m", "advisor.cli", "collect", "lambda"]
+    drawn = environment(FORCE_COLOR="1") if terminal else environment()
+    process = subprocess.Popen(
+        command, cwd=room, env=drawn, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert cloud.held.wait(30)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=15)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert ("reading lambda" in said) == terminal
+    done = typed(room, "collect", "status", "--json", "--store", str(room / "store.duckdb"))
+    (source, _) = json.loads(done.stdout)["sources"]
+    assert source["outcome"] == "interrupted"
+
+
 @pytest.mark.parametrize(
     ("words", "seen"),
     [
