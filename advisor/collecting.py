@@ -21,8 +21,8 @@ from collector.ingest import IngestReport, Progress
 from collector.store import Store
 from model.errors import ImpossibleInput
 
-from .answers import instant
 from .collect_answers import due_at, source_answer, superseded, unread_answer
+from .collect_request import asked_jobs
 from .wire import CollectRequest
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Collecting:
         """One pass over one feed, or over all that are configured."""
         from collector.passes import read_job
 
-        jobs = self._jobs(request)
+        jobs = asked_jobs(request, self._config, self._clock())
         errand.parts, reports = len(jobs), []
         for job in jobs:
             errand.at = job.job_id
@@ -116,30 +116,6 @@ class Collecting:
             errand.done += 1
             errand.rows_in += sum(report.rows_in for report in done)
         return [*reports, self._tell(collect_list_prices(self._store))]
-
-    def _jobs(self, request: CollectRequest) -> list[Job]:
-        """What a request asks for, once it is known to make sense."""
-        from collector.feeds import jobs, takes_since
-
-        names = list(self._config.feeds) if request.source == "all" else [request.source]
-        if not names:
-            raise ImpossibleInput(
-                "No feed is configured, so there is nothing that `all` could mean.",
-                fix="Name a feed, or add [collect.…] tables to lowtide.toml; docs/collect.md shows them.",
-            )
-        if request.since is not None:
-            if request.since > self._clock():
-                raise ImpossibleInput(
-                    f"The instant {instant(request.since)} lies in the future.",
-                    fix="Give a --since that is past.",
-                )
-            if not any(takes_since(name) for name in names):
-                raise ImpossibleInput(
-                    f"{request.source} publishes the present, or a history of its own length; it cannot be "
-                    "asked from an instant on.",
-                    fix="Leave --since away.",
-                )
-        return jobs(self._config, names, regions=tuple(request.regions))
 
     def world(self) -> World:
         """What sources are built from; made once."""
