@@ -152,7 +152,9 @@ def status(service: ServiceOf) -> Response:
 @router.get("/metrics", dependencies=reads)
 def metrics(metrics: MetricsOf, service: ServiceOf) -> Response:
     """Return the counters for Prometheus."""
-    return Response(metrics.text(service.collecting.sources()), media_type="text/plain; version=0.0.4")
+    return Response(
+        metrics.text(service.collecting.sources(gaps=False)), media_type="text/plain; version=0.0.4"
+    )
 
 
 @router.get("/livez")

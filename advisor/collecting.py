@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 GRACE_S = 8.0  # How long a stopping service waits for batches under way.
 RETRY_S = 900.0  # When a source is asked again that could not be read, where its cadence is longer.
 LISTING_S = 3600.0  # How often list prices are given to pools that live feeds made known.
+GAPS_OF = timedelta(days=90)
 Told = Callable[[Mapping[str, Any]], None]
 
 
@@ -179,16 +180,20 @@ class Collecting:
             self._world.kept.close()
         return ended
 
-    def sources(self) -> list[dict[str, Any]]:
-        """How every live source stands: those that were read, and those that are to be."""
+    def sources(self, *, gaps: bool = True) -> list[dict[str, Any]]:
+        """How every live source stands: those that were read, and those that are to be.
+
+        Gaps of the last 90 days are told; `gaps` False leaves them out, for whoever asks often.
+        """
         now = self._clock()
-        states, gaps = self._store.source_states(now), self._store.source_gaps(now)
+        states = self._store.source_states(now)
+        holes = self._store.source_gaps(now, since=now - GAPS_OF) if gaps else []
         next_runs = self._schedule.next_runs() if self._schedule else {}
         underway = {each.source_id for each in self.activity.underway()}
         wanted = {job.job_id: job for job in self._configured()}
         told = [
             {
-                **source_answer(state, [gap for gap in gaps if gap.source_id == state.source_id], underway),
+                **source_answer(state, [gap for gap in holes if gap.source_id == state.source_id], underway),
                 "configured": state.job_id in wanted,
                 "next_run_at": next_runs.get(state.job_id),
             }

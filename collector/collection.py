@@ -7,10 +7,13 @@ market from a silent feed. Gaps are told as gaps and never filled in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from . import rows
 from .core import StoreCore
+
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +71,15 @@ class CollectionRecords(StoreCore):
         )  # fmt: skip
 
     def end_pass(
-        self, pass_id: str, *, outcome: str, trouble: str | None, finished_at: datetime,
-        ingest_run_id: int | None, rows_in: int, rows_new: int, rows_duplicate: int, rows_quarantined: int,
+        self, pass_id: str, *, source_id: str, cadence_s: float, history_s: float, started_at: datetime,
+        outcome: str, trouble: str | None, finished_at: datetime, ingest_run_id: int | None, rows_in: int,
+        rows_new: int, rows_duplicate: int, rows_quarantined: int,
     ) -> None:  # fmt: skip
         """Write down how a pass ended; the first ending stands."""
         self.write(
             "end_pass",
-            pass_id=pass_id, outcome=outcome, trouble=trouble, finished_at=finished_at,
+            pass_id=pass_id, source_id=source_id, cadence_s=cadence_s, history_s=history_s,
+            started_at=started_at, outcome=outcome, trouble=trouble, finished_at=finished_at,
             ingest_run_id=ingest_run_id, rows_in=rows_in, rows_new=rows_new, rows_duplicate=rows_duplicate,
             rows_quarantined=rows_quarantined,
         )  # fmt: skip
@@ -92,15 +97,15 @@ class CollectionRecords(StoreCore):
         """Every live source that was ever to be read, by name."""
         return [_state(row, as_of) for row in self.rows("source_states", as_of=as_of)]
 
-    def source_gaps(self, as_of: datetime) -> list[SourceGap]:
-        """Every gap of every live source, in order."""
+    def source_gaps(self, as_of: datetime, *, since: datetime = LONG_AGO) -> list[SourceGap]:
+        """Every gap of every live source that lasted until `since` or longer, in order."""
         return [
             SourceGap(
                 source_id=row["source_id"], from_at=rows.instant(row, "from_at"),
                 until_at=rows.utc(row["until_at"]), lost_until=rows.utc(row["lost_until"]),
                 lost_s=row["lost_s"],
             )
-            for row in self.rows("source_gaps", as_of=as_of)
+            for row in self.rows("source_gaps", as_of=as_of, since=since)
         ]  # fmt: skip
 
 

@@ -93,14 +93,14 @@ def read_source(store: Store, source: Source, job: Job, *, activity: Activity) -
             _copy(ingest(store, source, progress=kept), report)
     except Exception as trouble:
         _judge(report, trouble)
-    return _end(store, report)
+    return _end(store, report, job)
 
 
 def _unbuilt(store: Store, job: Job, trouble: Exception) -> PassReport:
     """The record of a job whose sources could not be told, under the job's own name."""
     report = _begin(store, job, job.job_id, job.family.feed)
     _judge(report, trouble)
-    return _end(store, report)
+    return _end(store, report, job)
 
 
 def _begin(store: Store, job: Job, source_id: str, origin: str) -> PassReport:
@@ -138,13 +138,15 @@ def _judge(report: PassReport, trouble: Exception) -> None:
     report.fix = "Report it with the service's log; the details are there."
 
 
-def _end(store: Store, report: PassReport) -> PassReport:
+def _end(store: Store, report: PassReport, job: Job) -> PassReport:
     report.finished_at = store.now()
     try:
         store.end_pass(
-            report.pass_id, outcome=report.outcome, trouble=report.trouble, finished_at=report.finished_at,
-            ingest_run_id=report.run_id or None, rows_in=report.rows_in, rows_new=report.rows_new,
-            rows_duplicate=report.rows_duplicate, rows_quarantined=report.rows_quarantined,
+            report.pass_id, source_id=report.source_id, cadence_s=job.cadence_s,
+            history_s=job.family.history_s, started_at=report.started_at, outcome=report.outcome,
+            trouble=report.trouble, finished_at=report.finished_at, ingest_run_id=report.run_id or None,
+            rows_in=report.rows_in, rows_new=report.rows_new, rows_duplicate=report.rows_duplicate,
+            rows_quarantined=report.rows_quarantined,
         )  # fmt: skip
     except LowtideError as full:
         logger.error("the end of a pass over %s could not be written: %s", report.source_id, full)

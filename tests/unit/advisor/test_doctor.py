@@ -187,7 +187,8 @@ def test_an_age_that_is_judged_comes_from_the_store_where_no_service_runs(settin
             stale_after_s=3600, history_s=0, started_at=began,
         )  # fmt: skip
         store.end_pass(
-            "pass-1", outcome="ok", trouble=None, finished_at=began, ingest_run_id=None, rows_in=0,
+            "pass-1", source_id="lambda-instance-types", cadence_s=300, history_s=0, started_at=began,
+            outcome="ok", trouble=None, finished_at=began, ingest_run_id=None, rows_in=0,
             rows_new=0, rows_duplicate=0, rows_quarantined=0,
         )  # fmt: skip
     (finding,) = [each for each in doctor.data(made) if each.check.startswith("live")]

@@ -131,8 +131,9 @@ def test_writing_a_pass_down_twice_writes_it_once(store, clock):
             started_at=clock(),
         )  # fmt: skip
         store.end_pass(
-            "pass-1", outcome=outcome, trouble=None, finished_at=clock(), ingest_run_id=None, rows_in=0,
-            rows_new=0, rows_duplicate=0, rows_quarantined=0,
+            "pass-1", source_id="s", cadence_s=1, history_s=0, started_at=clock(), outcome=outcome,
+            trouble=None, finished_at=clock(), ingest_run_id=None, rows_in=0, rows_new=0, rows_duplicate=0,
+            rows_quarantined=0,
         )  # fmt: skip
     (state,) = store.source_states(clock())
     assert (state.passes, state.outcome) == (1, "ok")
@@ -177,6 +178,15 @@ def test_of_a_gap_of_aws_only_what_lies_beyond_ninety_days_is_lost(store, clock)
     (gap,) = store.source_gaps(clock())
     assert gap.lost_until == NOON + timedelta(days=10)
     assert gap.lost_s == 10 * 86400
+
+
+def test_gaps_that_ended_long_ago_can_be_left_out(store, clock):
+    for minutes in (0, 50, 10, 60):  # A gap of 50 min, none of 10, one of 60.
+        clock.on(minutes)
+        read_source(store, Scripted(clock), job(), activity=Activity())
+    assert [gap.lost_s for gap in store.source_gaps(clock())] == [3000.0, 3600.0]
+    late = store.source_gaps(clock(), since=clock() - timedelta(minutes=30))
+    assert [(gap.from_at, gap.lost_s) for gap in late] == [(NOON + timedelta(minutes=60), 3600.0)]
 
 
 def test_the_watermark_is_the_newest_instant_of_a_source_that_was_read(store, clock):
