@@ -89,19 +89,30 @@ class AwsTable(Table):
         return AwsFeed(**own)
 
 
+class GcpAdvice(Table):
+    """Capacity questions to Google: one for each machine in each region."""
+
+    machines: Names
+    regions: Names
+    instances: Instances
+
+
 class GcpTable(Table):
     """`[collect.gcp]`."""
 
     project: Name | None = None
     machines: Names | None = None
     locations: Names | None = None
+    advice: Annotated[tuple[GcpAdvice, ...], Field(max_length=50)] = ()
+    preemptions: bool = False
     key_name: Variable | None = None
     catalog_url: Url | None = None
     compute_url: Url | None = None
+    logging_url: Url | None = None
 
     def feed(self) -> Feed:
         """The settings of the feed."""
-        return GcpFeed(**_set(self))
+        return GcpFeed(**{**_set(self), "advice": _asks(self.advice)})
 
 
 class AzureTable(Table):
@@ -180,5 +191,7 @@ def _set(table: Table) -> dict[str, Any]:
     return {name: value for name, value in table.given().items() if value is not None}
 
 
-def _asks(questions: tuple[AwsPlacement, ...] | tuple[AzurePlacement, ...]) -> tuple[PlacementAsk, ...]:
+def _asks(
+    questions: tuple[AwsPlacement, ...] | tuple[AzurePlacement, ...] | tuple[GcpAdvice, ...],
+) -> tuple[PlacementAsk, ...]:
     return tuple(PlacementAsk(**question.model_dump()) for question in questions)

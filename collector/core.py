@@ -33,6 +33,7 @@ class StoreCore:
         self._cursors: dict[int, duckdb.DuckDBPyConnection] = {}  # By thread.
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
+        self._series: dict[tuple[str, str, str], int] = {}  # Source, pool key and kind -> series number.
 
     @classmethod
     def open(cls, path: Path | None, *, clock: Callable[[], datetime]) -> Self:
@@ -101,14 +102,24 @@ class StoreCore:
         self, script: str, incoming: Mapping[str, pa.Table] | None = None, **params: object
     ) -> pa.Table:
         """Run sql/writes/<script>.sql in a transaction, with `incoming` tables by name."""
+        with self._given(incoming or {}):
+            return self._script(script, **params)
+
+    @contextmanager
+    def _given(self, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+        """A transaction in which scripts find these tables by name."""
         with self.transaction() as cursor:
-            for name, table in (incoming or {}).items():
+            for name, table in tables.items():
                 cursor.register(name, table)
             try:
-                return database.run(cursor, database.sql(f"writes/{script}"), params)
+                yield
             finally:
-                for name in incoming or {}:
+                for name in tables:
                     cursor.unregister(name)
+
+    def _script(self, script: str, **params: object) -> pa.Table:
+        """Run sql/writes/<script>.sql inside the transaction that is open."""
+        return database.run(self._cursor(), database.sql(f"writes/{script}"), params)
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -123,6 +134,7 @@ class StoreCore:
             except BaseException:
                 self._depth -= 1
                 if self._depth == 0:
+                    self._series.clear()  # Numbers given in it were not kept.
                     _roll_back(cursor)
                 raise
             self._depth -= 1

@@ -1,85 +1,48 @@
 """Writing facts: pools, prices, probes, tenures, published figures, and what was turned away.
 
-Frames come in checked (`collector.quality`); here they get their exact types and are merged
-by sql/writes. Nothing is judged and nothing is updated in place.
+Tables come in checked (`collector.quality`) and are merged by sql/writes. Nothing is judged
+and nothing is updated in place. Facts of a pool are stored under the number of their series.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 
 from model.market import Pool, Sku
 
 from .core import StoreCore
 from .sources.base import Source
+from .tables import TEXT, Codes, span
 
-INSTANT: Final = pa.timestamp("us", tz="UTC")
-TEXT: Final = pa.string()
-SHAPES: Final[Mapping[str, dict[str, pa.DataType]]] = {
-    "prices": {
-        "pool_id": TEXT, "kind": TEXT, "effective_at": INSTANT, "observed_at": INSTANT,
-        "price_usd_per_hour": TEXT,
-    },
-    "probes": {
-        "pool_id": TEXT, "effective_at": INSTANT, "observed_at": INSTANT, "wanted": pa.int32(),
-        "obtainable": pa.int32(), "holds_s": pa.float64(),
-    },
-    "tenures": {
-        "pool_id": TEXT, "instance_ref": TEXT, "began_at": INSTANT, "ended_at": INSTANT,
-        "end_cause": TEXT, "began_before": pa.bool_(), "observed_at": INSTANT,
-    },
-    "bands": {
-        "provider": TEXT, "region": TEXT, "sku": TEXT, "what": TEXT, "horizon_s": pa.float64(),
-        "rate_low": pa.float64(), "rate_high": pa.float64(), "saving": pa.float64(),
-        "effective_at": INSTANT, "observed_at": INSTANT,
-    },
-    "tariffs": {
-        "provider": TEXT, "region": TEXT, "kind": TEXT, "item": TEXT, "tier": TEXT, "price_usd": TEXT,
-        "unit": TEXT, "effective_at": INSTANT, "observed_at": INSTANT,
-    },
-    "inventory": {
-        "provider": TEXT, "gpu_model": TEXT, "gpus_per_node": pa.int32(), "cpus_per_node": pa.int32(),
-        "nodes": pa.int64(),
-    },
-    "demand": {"provider": TEXT, "measure": TEXT, "hour": pa.int32(), "value": pa.float64()},
-    "scores": {
-        "provider": TEXT, "region": TEXT, "zone": TEXT, "query": TEXT, "scale": TEXT, "outcome": TEXT,
-        "score": TEXT, "refusal": TEXT, "effective_at": INSTANT, "observed_at": INSTANT,
-    },
-    "interruptions": {
-        "provider": TEXT, "event_id": TEXT, "what": TEXT, "witness": TEXT, "region": TEXT, "zone": TEXT,
-        "sku": TEXT, "instance_ref": TEXT, "action": TEXT, "notice_s": pa.float64(),
-        "effective_at": INSTANT, "observed_at": INSTANT,
-    },
-    "offers": {
-        "provider": TEXT, "region": TEXT, "zone": TEXT, "sku": TEXT, "capacity_type": TEXT,
-        "offer_ref": TEXT, "instances": pa.int32(), "starts_at": INSTANT, "ends_at": INSTANT,
-        "upfront_usd": TEXT, "effective_at": INSTANT, "observed_at": INSTANT,
-    },
-    "listings": {
-        "provider": TEXT, "region": TEXT, "zone": TEXT, "sku": TEXT, "gpu_model": TEXT,
-        "gpu_count": pa.int32(), "gpu_memory_bytes": pa.int64(), "effective_at": INSTANT,
-        "observed_at": INSTANT,
-    },
-    "rejected": {"reason": TEXT, "content": TEXT},
-}  # fmt: skip
+OF_POOLS: Final = frozenset({"prices", "probes", "tenures"})
+NAMES: Final = frozenset({"pool_id", "kind", "currency", "unit"})  # Columns that a series number stands for.
+_POOL: Final = pa.schema(
+    [(n, TEXT) for n in ("pool_id", "provider", "region", "zone", "sku", "capacity_type", "kind")]
+)
+_SKU: Final = pa.schema(
+    {
+        "provider": TEXT, "name": TEXT, "gpu_model": TEXT, "gpu_count": pa.int32(),
+        "gpu_memory_bytes": pa.int64(),
+    }
+)  # fmt: skip
+Skus = Mapping[tuple[str, str], Sku]
 
 
 class FactWrites(StoreCore):
     """The writing half of the store that `collector.ingest` uses."""
 
-    def begin_ingest(self, source: Source) -> int:
+    def begin_ingest(self, source: Source, fingerprint: str | None = None) -> int:
         """Open an ingest run of this source; its number goes on every fact."""
         opened = self.write(
             "begin_ingest",
             source_id=source.source_id, kind=source.kind, licence=source.licence, note=source.note,
-            origin=source.origin, at=self.now(),
+            origin=source.origin, fingerprint=fingerprint, at=self.now(),
         )  # fmt: skip
         return int(opened["ingest_run_id"][0].as_py())
 
@@ -89,48 +52,79 @@ class FactWrites(StoreCore):
         params: dict[str, Any] = {**counts, "ingest_run_id": ingest_run_id, "at": self.now()}
         self.write("end_ingest", **params)
 
-    def add_pools(self, pools: Iterable[Pool], skus: Iterable[Sku]) -> None:
-        """Make pools and SKUs known; what is known already stays as it is."""
-        pool_rows = [
-            {"pool_id": p.key, "provider": p.provider, "region": p.region, "zone": p.zone, "sku": p.sku,
-             "capacity_type": p.capacity_type.value}
-            for p in pools
-        ]  # fmt: skip
-        sku_rows = [asdict(sku) for sku in skus]
-        if not pool_rows or not sku_rows:
+    def same_file(self, source_id: str, fingerprint: str) -> dict[str, Any] | None:
+        """The ingest run that read this very file to its end before, None where none did."""
+        found = self.rows("same_file", source_id=source_id, fingerprint=fingerprint)
+        return found[0] if found else None
+
+    def know_pools(self, pairs: set[tuple[str, str]], *, source_id: str, skus: Skus) -> None:
+        """Make pools, their SKUs and the source's series on them known.
+
+        A transaction of its own: numbers are given before the facts that carry them.
+
+        Args:
+            pairs: Pool key and kind of price.
+            source_id: Whose series.
+            skus: SKUs by provider and name; one for every pool.
+        """
+        missing = {pair for pair in pairs if (source_id, *pair) not in self._series}
+        if not missing:
             return
+        pools = {key: Pool.parse(key) for key, _ in missing}
+        rows = [_pool_row(pools[key], kind) for key, kind in sorted(missing)]
+        needed = {(pool.provider, pool.sku) for pool in pools.values()}
         tables = {
-            "incoming": pa.Table.from_pylist(pool_rows, schema=_POOL_SCHEMA),
-            "incoming_sku": pa.Table.from_pylist(sku_rows, schema=_SKU_SCHEMA),
+            "incoming": pa.Table.from_pylist(rows, schema=_POOL),
+            "incoming_sku": pa.Table.from_pylist(
+                [asdict(skus[name]) for name in sorted(needed)], schema=_SKU
+            ),
         }
-        self.write("merge_pools", tables)
+        numbered = self.write("merge_pools", tables, source_id=source_id)
+        for row in numbered.to_pylist():
+            self._series[source_id, row["pool_id"], row["kind"]] = row["series_no"]
 
-    def add_facts(self, name: str, frame: pd.DataFrame, *, source_id: str, ingest_run_id: int) -> int:
-        """Merge one frame of a batch (`prices`, `probes`…); how many rows were new."""
-        table = pa.Table.from_pandas(frame, schema=pa.schema(SHAPES[name]), preserve_index=False)
-        clock = "began_at" if name == "tenures" else "effective_at"
-        span = _span(frame[clock]) if clock in frame else (None, None)
-        merged = self.write(
-            f"merge_{name}", {"incoming": table}, source_id=source_id, ingest_run_id=ingest_run_id,
-            from_at=span[0], until_at=span[1], at=self.now(),
-        )  # fmt: skip
-        return int(merged["rows_new"][0].as_py())
+    def add_facts(self, name: str, table: pa.Table, *, source: Source, ingest_run_id: int) -> int:
+        """Merge one table of a batch (`prices`, `probes`…); how many rows were new."""
+        params: dict[str, Any] = {"source_id": source.source_id, "ingest_run_id": ingest_run_id}
+        if name in OF_POOLS:
+            table = self._numbered(name, table, source)
+            first, last = span(table["began_at" if name == "tenures" else "effective_at"])
+            params |= {"from_at": first, "until_at": last}
+        with self._given({"incoming": table}):
+            if name == "prices":
+                return self._add_prices(params)
+            return _only(self._script(f"merge_{name}", at=self.now(), **params), "rows_new")
+
+    def _add_prices(self, params: dict[str, Any]) -> int:
+        """Merge `incoming` prices; those that only repeat stored changes are met and left at once."""
+        if not _only(self._script("fresh_prices", **params), "rows_fresh"):
+            return 0
+        if _only(self._script("judge_prices", **params), "doubles"):
+            if not _only(self._script("distinct_prices", **params), "rows_fresh"):
+                return 0
+            self._script("judge_prices", **params)
+        return _only(self._script("merge_prices", **params), "rows_new")
+
+    def _numbered(self, name: str, table: pa.Table, source: Source) -> pa.Table:
+        """The table with series numbers in the place of names."""
+        pools, known = Codes(table["pool_id"]), self._series
+        kinds = Codes(table["kind"]) if "kind" in table.column_names else None
+        own = [str(kind) for kind in kinds.keys] if kinds else [source.kind]
+        numbers = np.array(
+            [[known.get((source.source_id, str(key), kind), -1) for kind in own] for key in pools.keys],
+            dtype="int32",
+        )
+        chosen = numbers[pools.codes, kinds.codes if kinds else 0]
+        stored = table.select([name for name in table.column_names if name not in NAMES])
+        return stored.append_column("series_no", pa.array(chosen))
 
 
-def _span(instants: pd.Series) -> tuple[datetime, datetime]:
-    """First and last instant of a column."""
-    return instants.min().to_pydatetime(), instants.max().to_pydatetime()
+def _only(answer: pa.Table, column: str) -> int:
+    return int(answer[column][0].as_py())
 
 
-_POOL_SCHEMA: Final = pa.schema(
-    [(name, TEXT) for name in ("pool_id", "provider", "region", "zone", "sku", "capacity_type")]
-)
-_SKU_SCHEMA: Final = pa.schema(
-    {
-        "provider": TEXT,
-        "name": TEXT,
-        "gpu_model": TEXT,
-        "gpu_count": pa.int32(),
-        "gpu_memory_bytes": pa.int64(),
-    }
-)
+def _pool_row(pool: Pool, kind: str) -> dict[str, str | None]:
+    return {
+        "pool_id": pool.key, "provider": pool.provider, "region": pool.region, "zone": pool.zone,
+        "sku": pool.sku, "capacity_type": pool.capacity_type.value, "kind": kind,
+    }  # fmt: skip

@@ -18,6 +18,7 @@ import httpx
 from model.errors import LowtideError
 
 from .feed_config import AwsFeed, AzureFeed, CloudFeed, Feed, GcpFeed, SheetsFeed
+from .feed_google import default, fresh_token
 from .feed_world import Kept
 from .sources.aws_clients import asking, aws_clients
 from .sources.aws_market import HOME_REGION
@@ -152,16 +153,7 @@ def _gcp(feed: GcpFeed, asked: _Asked) -> str:
         )
         body_of(client, request, BRIEF)
         return f"the key named {feed.key_name} may read the price catalogue"
-    return answered(_gcp_token, "google.auth.default", BRIEF)
-
-
-def _gcp_token() -> str:
-    import google.auth
-    from google.auth.transport.requests import Request
-
-    find: Any = google.auth.default
-    found, _ = find(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-    found.refresh(Request())
+    answered(lambda: fresh_token(default()), "google.auth", BRIEF)
     return "Google's own chain gives a token"
 
 

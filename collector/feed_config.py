@@ -61,9 +61,12 @@ class GcpFeed:
     project: str | None = None  # Who asks for the history; without one it is not asked.
     machines: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()  # Regions (us-central1) or zones (us-central1-a).
+    advice: tuple[PlacementAsk, ...] = ()  # Capacity questions; one per machine and region of each.
+    preemptions: bool = False  # Read those of the project's own machines from its audit log.
     key_name: str = "GOOGLE_API_KEY"
     catalog_url: str | None = None
     compute_url: str | None = None
+    logging_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,5 @@
 """From what is configured of a feed to its sources. One function per family, nothing read yet.
+Google's are in `feed_google`.
 
 A missing credential shows when a source is read, so that it is recorded under the source's name;
 only a question that has to be asked to know the sources (which regions?) is asked here.
@@ -9,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from model.market import Sku
 
 from .catalog import load_catalog
-from .feed_config import AwsFeed, AzureFeed, CloudFeed, GcpFeed, SheetsFeed
+from .feed_config import AwsFeed, AzureFeed, CloudFeed, SheetsFeed
 from .feed_world import Order, World
 from .sources.aws_advisor import AwsAdvisor
 from .sources.aws_capacity_blocks import AwsCapacityBlocks, BlockQuery
@@ -27,8 +28,6 @@ from .sources.azure_retail_prices import AzureRetailPrices
 from .sources.azure_scores import AzurePlacementQuery, AzureScores
 from .sources.azure_token import entra_token
 from .sources.base import Source, SourceSkipped
-from .sources.gcp_capacity_history import GcpCapacityHistory
-from .sources.gcp_catalog import GcpCatalog
 from .sources.neo_gpuhunt import GpuHuntCatalog
 from .sources.neo_lambda import LambdaPrices
 from .sources.neo_price_sheet import price_sheet
@@ -38,7 +37,6 @@ from .sources.neo_verda import VerdaPrices, verda_token
 from .sources.web import credential
 
 Build = Callable[[World, Any], Iterator[Source]]
-LOOPBACK: Final = ("http://127.", "http://localhost", "http://[::1]")
 
 
 def aws_regional(kind: str) -> Build:
@@ -125,43 +123,6 @@ def aws_capacity_blocks(world: World, order: Order[AwsFeed]) -> Iterator[Source]
             if region in ask.regions and ask.machine in skus
         )  # fmt: skip
         yield AwsCapacityBlocks(ec2=client_for("ec2", region), region=region, queries=queries, now=world.now)
-
-
-def gcp_catalog(world: World, order: Order[GcpFeed]) -> Iterator[Source]:
-    """The price catalogue, with an API key where one is set, else with Google's own chain."""
-    from google.cloud.billing_v1 import CloudCatalogClient
-
-    options = _endpoint(order.feed.catalog_url)
-    if key := world.environ.get(order.feed.key_name):
-        options["api_key"] = key
-    yield GcpCatalog(
-        client=lambda: CloudCatalogClient(transport="rest", client_options=options),
-        now=world.now,
-        patience=world.patience,
-    )
-
-
-def gcp_capacity_history(world: World, order: Order[GcpFeed]) -> Iterator[Source]:
-    """The capacity history of the machines and places named."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud.compute_v1 import AdviceClient
-
-    feed, options = order.feed, _endpoint(order.feed.compute_url)
-    stand_in = (feed.compute_url or "").startswith(LOOPBACK)  # It takes no credential, and gets none.
-    anyone: Any = AnonymousCredentials
-    yield GcpCapacityHistory(
-        client=lambda: AdviceClient(credentials=anyone() if stand_in else None, client_options=options),
-        project=feed.project or "",
-        machines=feed.machines,
-        locations=feed.locations,
-        now=world.now,
-        patience=world.patience,
-    )
-
-
-def _endpoint(url: str | None) -> dict[str, Any]:
-    """Client options of Google for an address; none for its own."""
-    return {"api_endpoint": url} if url else {}
 
 
 def azure_prices(world: World, order: Order[AzureFeed]) -> Iterator[Source]:

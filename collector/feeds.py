@@ -14,6 +14,7 @@ from typing import Final
 
 from model.errors import ImpossibleInput
 
+from . import feed_google as google
 from . import feed_sources as build
 from .feed_config import AwsFeed, Feed, FeedsConfig, placed
 from .feed_world import Order, World
@@ -60,11 +61,14 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("aws-events", "aws", build.aws_events, MINUTE, 10 * MINUTE, history_s=4 * DAY, needs=("queues",)),
     Family("aws-capacity-blocks", "aws", build.aws_capacity_blocks, HOUR, 6 * HOUR,
            needs=("capacity_blocks",)),
-    Family("gcp-catalog", "gcp", build.gcp_catalog, DAY, 3 * DAY),
-    Family("gcp-capacity-history", "gcp", build.gcp_capacity_history, DAY, 3 * DAY, history_s=30 * DAY,
+    Family("gcp-catalog", "gcp", google.gcp_catalog, DAY, 3 * DAY),
+    Family("gcp-machine-types", "gcp", google.gcp_machine_types, DAY, 3 * DAY, needs=("project",)),
+    Family("gcp-capacity-history", "gcp", google.gcp_capacity_history, DAY, 3 * DAY, history_s=30 * DAY,
            needs=("project", "machines", "locations")),
-    # A line for gcp-capacity-advice belongs here, and its function in feed_sources.
-    # A line for gcp-preemptions belongs here, and its function in feed_sources.
+    Family("gcp-capacity-advice", "gcp", google.gcp_capacity_advice, HOUR, 4 * HOUR,
+           needs=("project", "advice")),
+    Family("gcp-preemptions", "gcp", google.gcp_preemptions, 5 * MINUTE, HOUR, history_s=400 * DAY,
+           takes_since=True, needs=("project", "preemptions")),
     Family("azure-retail-prices", "azure", build.azure_prices, DAY, 3 * DAY),
     Family("azure-eviction", "azure", build.azure_eviction, DAY, 3 * DAY, needs=("eviction",)),
     Family("azure-placement-scores", "azure", build.azure_scores, HOUR, 4 * HOUR,

@@ -1,12 +1,14 @@
 """From a source into the store: read, check, merge; again and again without harm.
 
 A batch is one transaction: once `ingest` has reported it, it survives a killed process. The
-same facts in any order, any number of times, cut any way, leave the same store. What is
-turned away is kept in the quarantine with its reason.
+same facts in any order, any number of times, cut any way, leave the same store. A file that
+was read to its end before, in the same way, is not read again. What is turned away is kept
+in the quarantine with its reason.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,14 +16,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
+import pyarrow as pa
 
 from model.errors import LowtideError
-from model.market import Pool
 
+from . import rows
 from .catalog import Catalog, load_catalog
+from .facts import OF_POOLS
+from .fingerprint import fingerprint_of
 from .quality import check
 from .sources.base import Batch, Source
 from .store import Store
+from .tables import as_table, span
 
 Progress = Callable[["IngestReport"], None]
 
@@ -84,56 +90,78 @@ def _read(
     report = IngestReport(source_id=source.source_id, origin=source.origin)
     stopped = None
     try:
-        for batch in source.batches():
-            if not report.run_id:  # Opened late, so that an unreadable file leaves no trace in the store.
-                report.run_id = store.begin_ingest(source)
-            _store(store, batch, report, catalog)
-            report.seconds = time.perf_counter() - began
-            if progress:
-                progress(report)
+        fingerprint = fingerprint_of(source, catalog)
+        if fingerprint is None or not _read_before(store, fingerprint, report):
+            for batch in source.batches():
+                if not report.run_id:  # Opened late, so that an unreadable file leaves no trace in the store.
+                    report.run_id = store.begin_ingest(source, fingerprint)
+                _store(store, source, batch, report, catalog)
+                report.seconds = time.perf_counter() - began
+                if progress:
+                    progress(report)
     except LowtideError as trouble:
         stopped, report.trouble = trouble, str(trouble)
     report.seconds = time.perf_counter() - began
     return report, _close(store, report, stopped)
 
 
-def _store(store: Store, batch: Batch, report: IngestReport, catalog: Catalog) -> None:
+def _read_before(store: Store, fingerprint: str, report: IngestReport) -> bool:
+    """True, and the report filled, where this very file was read to its end before."""
+    known = store.same_file(report.source_id, fingerprint)
+    if known is None:
+        return False
+    report.rows_in = known["rows_in"]
+    report.reasons = json.loads(known["reasons"])
+    report.rows_quarantined = known["rows_quarantined"]
+    report.rows_duplicate = report.rows_in - report.rows_quarantined
+    report.from_at, report.until_at = rows.utc(known["from_at"]), rows.utc(known["until_at"])
+    return True
+
+
+def _store(store: Store, source: Source, batch: Batch, report: IngestReport, catalog: Catalog) -> None:
     """Check one batch and write it, whole or not at all."""
-    kept, rejected, rows_in = {}, [], 0
-    for name, frame in batch.facts():
-        rows_in += len(frame)
-        kept[name], turned_away = check(name, frame, batch, now=store.now(), catalog=catalog)
-        rejected.append(turned_away)
-    if batch.rejected is not None:
-        rows_in += len(batch.rejected)
-        rejected.append(batch.rejected)
-    refused = (
-        pd.concat(found, ignore_index=True) if (found := [r for r in rejected if r is not None]) else None
-    )
+    kept, refused, rows_in = _checked(store, batch, catalog)
+    skus = {**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}}
+    for table in (table for name, table in kept.items() if name in OF_POOLS):
+        store.know_pools(_pairs(table, source.kind), source_id=source.source_id, skus=skus)
     rows_new = 0
     with store.transaction():
-        _add_pools(store, kept, batch, catalog)
-        for name, frame in kept.items():
-            if len(frame):
-                rows_new += store.add_facts(
-                    name, frame, source_id=report.source_id, ingest_run_id=report.run_id
-                )
+        for name, table in kept.items():
+            if len(table):
+                rows_new += store.add_facts(name, table, source=source, ingest_run_id=report.run_id)
         if refused is not None:
-            store.add_facts("rejected", refused, source_id=report.source_id, ingest_run_id=report.run_id)
+            store.add_facts(
+                "rejected", as_table("rejected", refused), source=source, ingest_run_id=report.run_id
+            )
     _tally(report, kept, refused, rows_in=rows_in, rows_new=rows_new)
 
 
-def _add_pools(store: Store, kept: dict[str, pd.DataFrame], batch: Batch, catalog: Catalog) -> None:
-    """Make known the pools of the rows that were kept, with their SKUs."""
-    keys = {key for frame in kept.values() if "pool_id" in frame for key in frame["pool_id"].unique()}
-    pools = [Pool.parse(key) for key in sorted(keys)]
-    skus = {**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}}
-    store.add_pools(pools, {skus[pool.provider, pool.sku] for pool in pools})
+def _checked(
+    store: Store, batch: Batch, catalog: Catalog
+) -> tuple[dict[str, pa.Table], pd.DataFrame | None, int]:
+    """What of a batch may be stored, what was turned away, and how many rows came."""
+    kept: dict[str, pa.Table] = {}
+    turned_away = [] if batch.rejected is None else [batch.rejected]
+    rows_in = sum(map(len, turned_away))
+    for name, frame in batch.facts():
+        rows_in += len(frame)
+        kept[name], broken = check(name, frame, batch, now=store.now(), catalog=catalog)
+        if broken is not None:
+            turned_away.append(broken)
+    return kept, pd.concat(turned_away, ignore_index=True) if turned_away else None, rows_in
+
+
+def _pairs(table: pa.Table, kind: str) -> set[tuple[str, str]]:
+    """Every pool key of a table with the kinds of its prices; facts without one are of the source's kind."""
+    if "kind" not in table.column_names:
+        return {(key, kind) for key in table["pool_id"].unique().to_pylist()}
+    pairs = table.select(["pool_id", "kind"]).group_by(["pool_id", "kind"], use_threads=False).aggregate([])
+    return {(pair["pool_id"], pair["kind"]) for pair in pairs.to_pylist()}
 
 
 def _tally(
     report: IngestReport,
-    kept: dict[str, pd.DataFrame],
+    kept: dict[str, pa.Table],
     refused: pd.DataFrame | None,
     *,
     rows_in: int,
@@ -146,12 +174,12 @@ def _tally(
     report.rows_quarantined += reasons.total()
     report.rows_duplicate = report.rows_in - report.rows_new - report.rows_quarantined
     report.reasons = dict(Counter(report.reasons) + reasons)
-    for frame in kept.values():
-        clock = next((c for c in ("effective_at", "began_at") if c in frame), None)
-        if clock and len(frame):
-            first, last = frame[clock].min().to_pydatetime(), frame[clock].max().to_pydatetime()
-            report.from_at = min(filter(None, (report.from_at, first)))
-            report.until_at = max(filter(None, (report.until_at, last)))
+    for table in kept.values():
+        clock = next((c for c in ("effective_at", "began_at") if c in table.column_names), None)
+        if clock and len(table):
+            first, last = span(table[clock])
+            report.from_at = min(filter(None, (report.from_at, rows.utc(first))))
+            report.until_at = max(filter(None, (report.until_at, rows.utc(last))))
 
 
 def _close(store: Store, report: IngestReport, stopped: LowtideError | None) -> LowtideError | None:
@@ -165,6 +193,7 @@ def _close(store: Store, report: IngestReport, stopped: LowtideError | None) -> 
             rows_new=report.rows_new,
             rows_duplicate=report.rows_duplicate,
             rows_quarantined=report.rows_quarantined,
+            reasons=json.dumps(report.reasons, sort_keys=True),
             from_at=report.from_at,
             until_at=report.until_at,
             trouble=report.trouble,

@@ -1,46 +1,78 @@
 """What a fact must satisfy before it is stored; the rest is turned away with a reason.
 
-Rules look at one frame of one source and answer with the rows that break them. They judge
-possibility, not taste: a spot price equal to on-demand is a signal and stays. Nothing here
-repairs a value, and a rule that lacks its yardstick (an unknown on-demand price) is silent.
+Rules look at one table of one source and say which rows break them. They judge possibility,
+not taste: a spot price equal to on-demand is a signal and stays. Nothing here repairs a
+value, and a rule that lacks its yardstick (an unknown on-demand price) is silent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from model.errors import ImpossibleInput
 from model.market import CapacityType, EndCause, Pool, PriceKind, Sku
 
 from .catalog import Catalog
 from .sources.base import Batch, reject
+from .tables import INSTANT, Codes, Frame, as_table
 
 CLOCK_SKEW: Final = timedelta(minutes=5)  # How far a provider's clock may run ahead of ours.
 SPOT_CEILING: Final = 10.0  # Times on-demand. Auctions of 2015 reached exactly this.
 DEAREST_USD_PER_HOUR: Final = 10_000.0  # No machine costs this; a price in cents or per month would.
 SMALLEST_USD_PER_HOUR: Final = 1e-9  # The store's last digit; less would be stored as zero.
+HOURLY: Final = ("hour", "1 Hour", "h")
+OVERHEADS: Final = ("restart", "pause", "upload", "restore", "wait")
+LONGEST_OVERHEAD_S: Final = 366 * 86_400.0  # Nobody waits a year; a clock that was set back may say so.
 
-Rule = Callable[[pd.DataFrame, "Yardsticks"], Iterator[tuple[str, pd.Series]]]
+Mask = np.ndarray  # bool, one per row; true where the row breaks the rule.
+Rule = Callable[["Judged"], Iterator[tuple[str, Mask]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Yardsticks:
-    """What rules measure against."""
+@dataclass(frozen=True)
+class Judged:
+    """One table under judgement, and what rules measure it against."""
 
+    table: pa.Table
     now: datetime
     catalog: Catalog
-    pools: Mapping[str, Pool | None]  # By key; None where the key is malformed.
     skus: Mapping[tuple[str, str], Sku]  # Those of the catalogue and of the batch.
+
+    @cached_property
+    def pools(self) -> Codes:
+        """Pool keys by row."""
+        return Codes(self.table["pool_id"])
+
+    @cached_property
+    def parsed(self) -> list[Pool | None]:
+        """A pool per key; None where the key is malformed."""
+        return [_pool(key) for key in self.pools.keys]
+
+    def must(self, holds: Any) -> Mask:
+        """Where a condition does not hold; what is unknown does not hold."""
+        return ~np.asarray(pc.fill_null(holds, False))
+
+    def missing(self, column: str) -> Mask:
+        """Where a column has no value."""
+        return np.asarray(pc.is_null(self.table[column]))
+
+    def outside(self, column: str, allowed: Iterable[str]) -> Mask:
+        """Where a text is none of those allowed."""
+        codes, known = Codes(self.table[column]), set(allowed)
+        return codes.spread([key not in known for key in codes.keys])
 
 
 def check(
-    name: str, frame: pd.DataFrame, batch: Batch, *, now: datetime, catalog: Catalog
-) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    name: str, frame: Frame, batch: Batch, *, now: datetime, catalog: Catalog
+) -> tuple[pa.Table, pd.DataFrame | None]:
     """Split a frame of a batch into what may be stored and what was turned away.
 
     Args:
@@ -49,92 +81,124 @@ def check(
         batch: Where they come from; its SKUs count as known.
         now: The store's clock; later facts are turned away.
         catalog: SKUs and list prices.
+
+    Returns:
+        The rows kept, and the others as reason and content; each for its first reason.
     """
-    frame = _in_utc(frame)
-    pools = {key: _pool(key) for key in frame["pool_id"].unique()} if "pool_id" in frame else {}
     skus = {**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}}
-    yardsticks = Yardsticks(now, catalog, pools, skus)
-    rejected = []
+    judged = Judged(as_table(name, frame), now, catalog, skus)
+    gone, rejected = np.zeros(len(frame), dtype=bool), []
     for rule in RULES.get(name, ()):
-        for reason, broken in rule(frame, yardsticks):
-            broken = broken.reindex(frame.index, fill_value=False)
+        for reason, broken in rule(judged):
+            broken = broken & ~gone
             if broken.any():
-                rejected.append(reject(frame[broken], reason))
-                frame = frame[~broken]
-    return frame, pd.concat(rejected, ignore_index=True) if rejected else None
+                rejected.append(reject(_rows(frame, broken), reason))
+                gone |= broken
+    if not rejected:
+        return judged.table, None
+    return judged.table.filter(pa.array(~gone)), pd.concat(rejected, ignore_index=True)
 
 
-def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
-    """Clocks as UTC instants; a column without any instant comes without a time zone."""
-    clocks = {"effective_at", "observed_at", "began_at", "ended_at"} & set(frame.columns)
-    plain = [clock for clock in clocks if not isinstance(frame[clock].dtype, pd.DatetimeTZDtype)]
-    return frame.assign(**{clock: pd.to_datetime(frame[clock], utc=True) for clock in plain})
+def _rows(frame: Frame, mask: Mask) -> pd.DataFrame:
+    """The rows as they came, for the quarantine."""
+    rows: pd.DataFrame = (
+        frame.filter(pa.array(mask)).to_pandas() if isinstance(frame, pa.Table) else frame[mask]
+    )
+    return rows
 
 
-def _pool(key: str) -> Pool | None:
+@lru_cache(maxsize=1 << 17)  # Every batch of a feed names the same pools.
+def _pool(key: str | None) -> Pool | None:
     try:
-        return Pool.parse(key)
-    except (ImpossibleInput, AttributeError):
+        return Pool.parse(key or "")
+    except ImpossibleInput:
         return None
 
 
-def _where(frame: pd.DataFrame, keys: set[str]) -> pd.Series:
-    return frame["pool_id"].isin(keys)
-
-
-def known_pool(frame: pd.DataFrame, y: Yardsticks) -> Iterator[tuple[str, pd.Series]]:
+def known_pool(j: Judged) -> Iterator[tuple[str, Mask]]:
     """A pool key must parse and name a SKU whose GPUs are known."""
-    yield "malformed pool key", _where(frame, {key for key, pool in y.pools.items() if pool is None})
-    strangers = {key for key, pool in y.pools.items() if pool and (pool.provider, pool.sku) not in y.skus}
-    yield "SKU is in no catalogue", _where(frame, strangers)
+    yield "malformed pool key", j.pools.spread([pool is None for pool in j.parsed])
+    strange = [pool is not None and (pool.provider, pool.sku) not in j.skus for pool in j.parsed]
+    yield "SKU is in no catalogue", j.pools.spread(strange)
 
 
-def dated(frame: pd.DataFrame, y: Yardsticks) -> Iterator[tuple[str, pd.Series]]:
+def dated(j: Judged) -> Iterator[tuple[str, Mask]]:
     """Both clocks must be set, and neither may run ahead of ours."""
-    latest = pd.Timestamp(y.now + CLOCK_SKEW)
-    for clock in [c for c in ("effective_at", "began_at", "observed_at") if c in frame]:
-        yield f"no {clock}", frame[clock].isna()
-        yield f"{clock} lies in the future", frame[clock] > latest
+    latest = pa.scalar(j.now + CLOCK_SKEW, INSTANT)
+    for clock in [c for c in ("effective_at", "began_at", "observed_at") if c in j.table.column_names]:
+        yield f"no {clock}", j.missing(clock)
+        yield f"{clock} lies in the future", ~j.must(pc.greater(j.table[clock], latest))
 
 
-def priced(frame: pd.DataFrame, y: Yardsticks) -> Iterator[tuple[str, pd.Series]]:
+def priced(j: Judged) -> Iterator[tuple[str, Mask]]:
     """A price must be a positive number of USD per hour that somebody could have paid."""
-    if "currency" in frame:
-        yield "currency is not USD", frame["currency"] != "USD"
-    if "unit" in frame:
-        yield "unit is not an hour", ~frame["unit"].isin(["hour", "1 Hour", "h"])
-    usd = pd.to_numeric(frame["price_usd_per_hour"], errors="coerce").astype("float64")
-    yield "price is not a number", usd.isna()
-    yield "price is not positive", usd < SMALLEST_USD_PER_HOUR
-    yield f"price above {DEAREST_USD_PER_HOUR:g} USD per hour", usd > DEAREST_USD_PER_HOUR
-    yield "unknown kind of price", ~frame["kind"].isin(list(PriceKind))
-    ceiling = frame["pool_id"].map({key: _ceiling(pool, y.catalog) for key, pool in y.pools.items()})
-    yield f"spot price above {SPOT_CEILING:g} times on-demand", usd > ceiling.astype("float64")
+    if "currency" in j.table.column_names:
+        yield "currency is not USD", j.outside("currency", ["USD"])
+    if "unit" in j.table.column_names:
+        yield "unit is not an hour", j.outside("unit", HOURLY)
+    usd = _usd(j.table["price_usd_per_hour"])
+    with np.errstate(invalid="ignore"):
+        yield "price is not a number", np.isnan(usd)
+        yield "price is not positive", usd < SMALLEST_USD_PER_HOUR
+        yield f"price above {DEAREST_USD_PER_HOUR:g} USD per hour", usd > DEAREST_USD_PER_HOUR
+        yield "unknown kind of price", j.outside("kind", list(PriceKind))
+        ceilings = j.pools.spread(_ceilings(j))
+        yield f"spot price above {SPOT_CEILING:g} times on-demand", usd > ceilings
 
 
-def _ceiling(pool: Pool | None, catalog: Catalog) -> float | None:
-    """The highest believable price of a spot pool, None where on-demand is unknown."""
-    if pool is None or pool.capacity_type is not CapacityType.SPOT:
-        return None
-    on_demand = catalog.highest_on_demand(pool.provider, pool.sku)
-    return None if on_demand is None else SPOT_CEILING * float(on_demand)
+def _usd(column: pa.ChunkedArray) -> np.ndarray:
+    """Prices as floats to judge by, NaN where there is no number."""
+    if pa.types.is_decimal(column.type):
+        return np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")))
+    usd: np.ndarray = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy("float64", na_value=np.nan)
+    return usd
 
 
-def counted(frame: pd.DataFrame, _y: Yardsticks) -> Iterator[tuple[str, pd.Series]]:
+def _ceilings(j: Judged) -> np.ndarray:
+    """The highest believable price of each pool: of spot where on-demand is known, else infinite."""
+    spot = {(p.provider, p.sku) for p in j.parsed if p and p.capacity_type is CapacityType.SPOT}
+    listed = {machine: j.catalog.highest_on_demand(*machine) for machine in spot}
+    ceilings = {m: SPOT_CEILING * float(usd) for m, usd in listed.items() if usd is not None}
+    unlimited = float("inf")
+    return np.array(
+        [
+            ceilings.get((p.provider, p.sku), unlimited)
+            if p and p.capacity_type is CapacityType.SPOT
+            else unlimited
+            for p in j.parsed
+        ],
+        dtype="float64",
+    )
+
+
+def counted(j: Judged) -> Iterator[tuple[str, Mask]]:
     """A probe asks for something and gets no less than nothing and no more than that."""
-    yield "probe asks for no instance", ~(frame["wanted"] >= 1)
-    yield "impossible count of instances", ~frame["obtainable"].between(0, frame["wanted"])
-    yield "probe holds for no time", ~(frame["holds_s"] > 0)
+    wanted, obtainable = j.table["wanted"], j.table["obtainable"]
+    yield "probe asks for no instance", j.must(pc.greater_equal(wanted, 1))
+    possible = pc.and_(pc.greater_equal(obtainable, 0), pc.less_equal(obtainable, wanted))
+    yield "impossible count of instances", j.must(possible)
+    holds_s = np.asarray(pc.fill_null(j.table["holds_s"], float("nan")))
+    yield "probe holds for no time", ~(holds_s > 0)
 
 
-def lived(frame: pd.DataFrame, _y: Yardsticks) -> Iterator[tuple[str, pd.Series]]:
+def lived(j: Judged) -> Iterator[tuple[str, Mask]]:
     """A tenure ends after it began, with a cause, and is seen no earlier than that."""
-    ended = frame["ended_at"].notna()
-    yield "tenure ends before it begins", ended & (frame["ended_at"] < frame["began_at"])
-    yield "tenure ends without a cause", ended & frame["end_cause"].isna()
-    yield "tenure has a cause but no end", ~ended & frame["end_cause"].notna()
-    yield "unknown end cause", ended & ~frame["end_cause"].isin(list(EndCause))
-    yield "tenure seen before it happened", frame["observed_at"] < frame["ended_at"].fillna(frame["began_at"])
+    began, end, seen = j.table["began_at"], j.table["ended_at"], j.table["observed_at"]
+    ended, caused = ~j.missing("ended_at"), ~j.missing("end_cause")
+    yield "tenure ends before it begins", ~j.must(pc.less(end, began))
+    yield "tenure ends without a cause", ended & ~caused
+    yield "tenure has a cause but no end", ~ended & caused
+    yield "unknown end cause", ended & j.outside("end_cause", list(EndCause))
+    yield "tenure seen before it happened", ~j.must(pc.less(seen, pc.coalesce(end, began)))
+
+
+def spent(j: Judged) -> Iterator[tuple[str, Mask]]:
+    """An overhead is of a known kind and took some time, or none; bytes may be unknown."""
+    yield "unknown kind of overhead", j.outside("what", OVERHEADS)
+    seconds = j.table["seconds"]
+    possible = pc.and_(pc.greater_equal(seconds, 0), pc.less_equal(seconds, LONGEST_OVERHEAD_S))
+    yield "seconds are no time", j.must(possible)
+    yield "negative bytes", ~j.must(pc.less(j.table["bytes"], 0))
 
 
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
@@ -143,4 +207,9 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "tenures": (known_pool, dated, lived),
     "bands": (dated,),
     "tariffs": (dated,),
+    "scores": (dated,),
+    "interruptions": (dated,),
+    "offers": (dated,),
+    "listings": (dated,),
+    "overheads": (known_pool, dated, spent),
 }

@@ -18,11 +18,13 @@ from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 from . import database, rows
 from .collection import CollectionRecords
 from .facts import FactWrites
+from .listings import ListingReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
+from .statistics import StatisticsReads
 
 
-class Store(FactWrites, AdvisorRecords, CollectionRecords):
+class Store(FactWrites, StatisticsReads, ListingReads, AdvisorRecords, CollectionRecords):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.
@@ -30,10 +32,14 @@ class Store(FactWrites, AdvisorRecords, CollectionRecords):
 
     def pool_histories(self, *, as_of: datetime, window: timedelta) -> list[PoolHistory]:
         """What was seen of every pool in the window before `as_of`, by pool key."""
-        if window <= timedelta(0):
-            raise ImpossibleInput(f"The window is {window}.", fix="Give a window longer than zero.")
-        found = self.rows("pool_history", as_of=as_of, window=window)
+        found = self.history_rows(as_of=as_of, window=window).to_pylist()
         return [rows.pool_history(row, as_of=as_of, window=window) for row in found]
+
+    def pool_history(self, pool: Pool, *, as_of: datetime, window: timedelta) -> PoolHistory | None:
+        """What was seen of one pool in the window before `as_of`, None where nothing was."""
+        found = self.history_rows(as_of=as_of, window=window, pool_id=pool.key).to_pylist()
+        own = [row for row in found if row["pool_id"] == pool.key]
+        return rows.pool_history(own[0], as_of=as_of, window=window) if own else None
 
     def pools(self, as_of: datetime) -> list[tuple[Pool, Sku]]:
         """Every pool of which anything was observed by `as_of`, by pool key."""

@@ -97,5 +97,5 @@ BY_SHAPE: Final = (  # For files without a header: how they begin.
 KNOWN: Final = (
     "spot-traces JSON, GCP weekly prices and tariffs, AWS and Azure on-demand tables, AWS spot change "
     "logs, Azure spot snapshots, Spot Advisor JSON, SkyPilot catalogues, Bamboo, Parcae and Alibaba "
-    "traces, Lowtide's own market folders"
+    "traces, run logs of the trainer, Lowtide's own market folders"
 )

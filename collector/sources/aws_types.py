@@ -1,8 +1,8 @@
 """Machines with accelerators that AWS lists in one region: their GPU facts, and in which zones.
 
-GPU models are named after AWS's own name and memory. A machine whose accelerator has no name
-here is turned away with its reason and never guessed at. Every zone that lists a machine
-gives a row, so that the first sight of a new machine is on record.
+GPU models are named after AWS's own name and memory. An accelerator that has no name here gets
+one derived from AWS's words, and its listing says so: a new GPU is on record from the day it is
+listed. Every zone that lists a machine gives a row.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from model.market import Sku
 
 from .aws_clients import asking, pages
 from .base import Batch
+from .neo_gpus import derived_model
 
 MIB: Final = 2**20
+MIB_OF_GIB: Final = 2**10
 GPU_MODELS: Final = {  # Name and MiB of one GPU, as AWS writes them -> GPU model.
     ("K80", 12288): "K80-12GB",
     ("V100", 16384): "V100-16GB",
@@ -45,6 +47,9 @@ GPU_MODELS: Final = {  # Name and MiB of one GPU, as AWS writes them -> GPU mode
 }
 
 
+Named = tuple[Sku, str | None]  # A SKU, and that its model name is derived where it is.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsTypes:
     """`Source` of one region's listed machines."""
@@ -54,7 +59,7 @@ class AwsTypes:
     now: Callable[[], datetime] = field(repr=False)
     kind: str = "recorded"
     licence: str = "AWS service terms: facts for the account that asked"
-    note: str = "machines with accelerators only; zones by ID"
+    note: str = "machines with accelerators only; zones by ID; a model name may be derived from AWS's words"
 
     @property
     def source_id(self) -> str:
@@ -71,16 +76,16 @@ class AwsTypes:
         at = pd.Timestamp(self.now())
         with asking(self.ec2, "describe_instance_types"):
             machines = list(pages(self.ec2, "describe_instance_types", "InstanceTypes"))
-            skus, unknown = _skus(machines)
+            known, unknown = _skus(machines)
         with asking(self.ec2, "describe_instance_type_offerings"):
-            listed = self._listed({sku.name: sku for sku in skus})
+            listed = self._listed({sku.name: (sku, note) for sku, note in known})
         yield Batch(
             listings=pd.DataFrame(listed).assign(effective_at=at, observed_at=at) if listed else None,
             rejected=pd.DataFrame(unknown, columns=["reason", "content"]),
-            skus=tuple(skus),
+            skus=tuple(sku for sku, _ in known),
         )
 
-    def _listed(self, skus: dict[str, Sku]) -> list[dict[str, Any]]:
+    def _listed(self, known: dict[str, Named]) -> list[dict[str, Any]]:
         """One row per machine and zone that lists it."""
         offerings = pages(
             self.ec2,
@@ -97,22 +102,25 @@ class AwsTypes:
                 "gpu_model": sku.gpu_model,
                 "gpu_count": sku.gpu_count,
                 "gpu_memory_bytes": sku.gpu_memory_bytes,
+                "note": note,
             }
             for offering in offerings
-            if (sku := skus.get(offering["InstanceType"])) is not None
+            if offering["InstanceType"] in known
+            for sku, note in [known[offering["InstanceType"]]]
         ]
 
 
-def _skus(machines: list[dict[str, Any]]) -> tuple[list[Sku], list[tuple[str, str]]]:
-    """SKUs of machines with accelerators; reason and content of those we cannot name."""
-    known, unknown = [], []
+def _skus(machines: list[dict[str, Any]]) -> tuple[list[Named], list[tuple[str, str]]]:
+    """SKUs of machines with accelerators; reason and content of the devices that are none."""
+    known: list[Named] = []
+    unknown = []
     for machine in machines:
         for device in _devices(machine):
-            found = _sku(machine["InstanceType"], device)
-            if found is None:
-                unknown.append((_reason(device), json.dumps({"sku": machine["InstanceType"], **device})))
+            if device["Count"] < 1:
+                content = json.dumps({"sku": machine["InstanceType"], **device})
+                unknown.append((f"part of a GPU: {_said(device)}", content))
             else:
-                known.append(found)
+                known.append(_named(machine["InstanceType"], device))
     return known, unknown
 
 
@@ -122,23 +130,21 @@ def _devices(machine: dict[str, Any]) -> list[dict[str, Any]]:
     return gpus + list(machine.get("NeuronInfo", {}).get("NeuronDevices", []))
 
 
-def _sku(name: str, device: dict[str, Any]) -> Sku | None:
-    """The SKU, None where the device is a part of a GPU or has no name here."""
+def _named(name: str, device: dict[str, Any]) -> Named:
+    """The SKU of a machine with whole devices, and the note where its model is in no table here."""
     memory_mib = device["MemoryInfo"]["SizeInMiB"]
     model = GPU_MODELS.get((device["Name"], memory_mib))
-    if model is None or device["Count"] < 1:
-        return None
-    return Sku(
+    note = None if model else f"model name derived from AWS's own words, {_said(device)}"
+    sku = Sku(
         provider="aws",
         name=name,
-        gpu_model=model,
+        gpu_model=model or derived_model(device["Name"], memory_mib / MIB_OF_GIB),
         gpu_count=device["Count"],
         gpu_memory_bytes=memory_mib * MIB,
     )
+    return sku, note
 
 
-def _reason(device: dict[str, Any]) -> str:
-    """Why a device has no SKU."""
-    whole = device["Count"] >= 1
-    said = f"{device['Name']} of {device['MemoryInfo']['SizeInMiB']} MiB"
-    return f"accelerator {said} has no model name here" if whole else f"part of a GPU: {said}"
+def _said(device: dict[str, Any]) -> str:
+    """A device in AWS's words."""
+    return f"{device['Name']} of {device['MemoryInfo']['SizeInMiB']} MiB"

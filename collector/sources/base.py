@@ -12,6 +12,7 @@ Frames (pandas), one row per observation:
     tenures   pool_id, instance_ref, began_at, ended_at, end_cause, began_before, observed_at
     bands, tariffs, inventory, demand    columns of the tables of schema/0002_published.sql
     scores, interruptions, offers, listings    columns of the tables of schema/0004_signals.sql
+    overheads    columns of the table of schema/0006_overheads.sql
     rejected  reason, content (the row as JSON)
 """
 
@@ -29,7 +30,7 @@ from model.market import Sku
 UNRECORDED: Final = "unrecorded"  # The region of a trace whose recorder did not say where or when.
 FACTS: Final = (
     "prices", "probes", "tenures", "bands", "tariffs", "inventory", "demand",
-    "scores", "interruptions", "offers", "listings",
+    "scores", "interruptions", "offers", "listings", "overheads",
 )  # fmt: skip
 
 
@@ -66,6 +67,7 @@ class Batch:
     interruptions: pd.DataFrame | None = None
     offers: pd.DataFrame | None = None
     listings: pd.DataFrame | None = None
+    overheads: pd.DataFrame | None = None
     rejected: pd.DataFrame | None = None
     skus: tuple[Sku, ...] = ()
 

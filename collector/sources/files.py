@@ -22,6 +22,7 @@ import pandas as pd
 from .base import Batch, UnreadableSource
 
 AGAIN = "Fetch the file again; nothing of it was stored."
+PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class RecordedFile:
     read: Callable[[Path], Iterator[Batch]] = field(repr=False)
     note: str = ""
     kind: str = "recorded"
+    reading: str = ""  # How it is read, where that can be chosen; part of its fingerprint.
+    beside: tuple[Path, ...] = ()  # Files that say how to read it.
 
     @property
     def origin(self) -> str:
@@ -53,6 +56,22 @@ class RecordedFile:
                 f"{self.path.name} does not keep to its format ({type(trouble).__name__}: {trouble}).",
                 fix=AGAIN,
             ) from trouble
+
+
+def digest_into(path: Path, update: Callable[[bytes], None]) -> None:
+    """Hand the bytes of a file to a digest, piece by piece.
+
+    Raises:
+        UnreadableSource: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                update(piece)
+    except OSError as trouble:
+        raise UnreadableSource(
+            f"{path} cannot be read ({trouble.strerror}).", fix="Check the path and its permissions."
+        ) from None
 
 
 def text_of(path: Path) -> str:

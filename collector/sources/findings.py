@@ -18,6 +18,7 @@ import pandas as pd
 from model.market import CapacityType, Pool, Sku
 
 from .base import Batch
+from .neo_gpus import derived_note
 
 MOST_DIGITS: Final = 18  # Before or after the point; as many as the store keeps.
 
@@ -46,7 +47,7 @@ class Findings:
     _probes: list[dict[str, Any]] = field(default_factory=list)
     _bands: list[dict[str, Any]] = field(default_factory=list)
     _scores: list[dict[str, Any]] = field(default_factory=list)
-    _listings: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    _listings: dict[tuple[str, str, str | None, str], dict[str, Any]] = field(default_factory=dict)
     _rejected: list[dict[str, str]] = field(default_factory=list)
     _skus: dict[tuple[str, str], Sku] = field(default_factory=dict)
 
@@ -94,14 +95,15 @@ class Findings:
         """A machine whose GPUs the feed states."""
         self._skus[sku.provider, sku.name] = sku
 
-    def listing(self, region: str, sku: Sku | None) -> None:
+    def listing(self, region: str, sku: Sku | None, *, zone: str | None = None) -> None:
         """A machine is for sale in a region; one whose GPUs nobody states (None) cannot be listed."""
         if sku is None:
             return
-        self._listings[sku.provider, region, sku.name] = {
-            "provider": sku.provider, "region": region, "zone": None, "sku": sku.name,
+        self._listings[sku.provider, region, zone, sku.name] = {
+            "provider": sku.provider, "region": region, "zone": zone, "sku": sku.name,
             "gpu_model": sku.gpu_model, "gpu_count": sku.gpu_count,
-            "gpu_memory_bytes": sku.gpu_memory_bytes, "effective_at": self.at, "observed_at": self.at,
+            "gpu_memory_bytes": sku.gpu_memory_bytes, "note": derived_note(sku.gpu_model),
+            "effective_at": self.at, "observed_at": self.at,
         }  # fmt: skip
 
     def reject(self, reason: str, content: Mapping[str, Any]) -> None:

@@ -47,6 +47,7 @@ def open_native(path: Path, table: str) -> RecordedFile:
         note=market["statement"],
         kind="synthetic" if market["synthetic"] else "recorded",
         read=partial(_read, table=table, market=market),
+        beside=(path.with_name("market.json"),),
     )
 
 

@@ -110,11 +110,11 @@ class GpuHuntCatalog:
         else:
             capacity = CapacityType.SPOT if row["spot"] == "True" else CapacityType.ON_DEMAND
             memory_gb = float(row["gpu_memory"])
-            found.sku(
-                gpu_sku(
-                    self.provider, row["instance_name"], row["gpu_name"], int(row["gpu_count"]), memory_gb
-                )
+            sku = gpu_sku(
+                self.provider, row["instance_name"], row["gpu_name"], int(row["gpu_count"]), memory_gb
             )
+            found.sku(sku)
+            found.listing(row["location"], sku)
             pool = pool_key(self.provider, row["location"], None, row["instance_name"], capacity)
             found.price(pool, Decimal(row["price"]), kind="list")
 

@@ -1,15 +1,20 @@
-"""GPU models of neoclouds, which every one of them spells its own way.
+"""GPU models, which every provider spells its own way.
 
 A model is a family and the nominal memory of one GPU, as in the catalogue: "NVIDIA H100 80GB
 HBM3" with 80 GB is H100-80GB. A family that the catalogue does not know yet gets a model of
 its own, so that a new GPU is there from the day it is listed. PCIe cards of families that are
 sold with NVLink are slower and keep a name of their own.
+
+A model that is in no table here is derived from the provider's words and memory by one rule,
+so that a machine with a new GPU is on record from the day it is listed. `derived_note` says so
+wherever the machine is shown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from model.market import Sku
@@ -38,6 +43,30 @@ def gpu_model(name: str, memory_gb: float) -> str:
     model = f"{family}-{_nominal(family, memory_gb)}GB"
     pcie = re.search(r"\bPCI-?E\b", name.upper()) and family in LINKED
     return f"{model}-PCIE" if pcie else model
+
+
+def derived_model(words: str, memory_gb: float | None) -> str:
+    """The model of an accelerator that no table names: `R100` of 288 GB is R100-288GB.
+
+    Args:
+        words: The provider's own name of it.
+        memory_gb: Of one; None where the provider does not say, and then the model says nothing of it.
+
+    Raises:
+        ValueError: No family is left of the name, or the memory is not positive.
+    """
+    return _family(words) if memory_gb is None else gpu_model(words, memory_gb)
+
+
+def derived_note(model: str, words: str = "the provider's own words") -> str | None:
+    """What a person is told beside a model that the catalogue does not have; None where it has it."""
+    return None if model in _models() else f"model name derived from {words}; in no catalogue yet"
+
+
+@cache
+def _models() -> frozenset[str]:
+    """Every GPU model of the catalogue."""
+    return frozenset(sku.gpu_model for sku in load_catalog().skus.values())
 
 
 def gpu_sku(provider: str, name: str, gpu: str, count: int, memory_gb: float) -> Sku:

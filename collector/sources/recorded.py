@@ -1,8 +1,8 @@
 """Recognising archive files by what is in them, and reading each with its own reader.
 
-A folder gives one source per file that looks like data; a file that cannot be recognised or
-opened becomes a source that says so when it is read, so that it does not stop the others.
-A single file that is not recognised is refused at once.
+A folder gives one source per file that looks like data, and one for all run logs in it; a file
+that cannot be recognised or opened becomes a source that says so when it is read, so that it
+does not stop the others. A single file that is not recognised is refused at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from . import native
 from .archives import BY_HEADER, BY_SHAPE, KNOWN
 from .base import Batch, Source, UnreadableSource
 from .files import head_of
+from .recorded_skypilot import is_catalog, open_skypilot
 from .recorded_spot_traces import open_spot_trace
+from .runlog import is_run_event, open_runlog
 
 SUFFIXES: Final = (".json", ".json.gz", ".csv", ".csv.gz", ".jsonl")
 
@@ -59,7 +61,7 @@ def open_recorded(path: Path, *, available_means: int = 1) -> list[Source]:
     sources = [_try(p, available_means) for p in files if p.name != "market.json"]
     if not sources:
         raise UnreadableSource(f"{path} holds no {', '.join(SUFFIXES)} file.", fix=f"Known: {KNOWN}.")
-    return sources
+    return list({(source.source_id, source.origin): source for source in sources}.values())
 
 
 def _try(path: Path, available_means: int) -> Source:
@@ -75,8 +77,12 @@ def _open(path: Path, available_means: int) -> Source:
     first = head.partition("\n")[0].strip()
     if (archive := BY_HEADER.get(first)) is not None:
         return archive.open(path)
+    if is_catalog(first):
+        return open_skypilot(path)
     if (table := native.TABLES.get(tuple(first.split(",")))) is not None:
         return native.open_native(path, table)
+    if is_run_event(first):
+        return open_runlog(path)
     if re.match(r'\s*\{\s*"metadata"\s*:\s*\{[^}]*"gap_seconds"', head):
         return open_spot_trace(path, available_means=available_means)
     for shape, archive in BY_SHAPE:

@@ -76,6 +76,7 @@ def open_spot_trace(path: Path, *, available_means: int = 1) -> RecordedFile:
         licence=SKYPILOT,
         note=NOTE,
         read=partial(read_spot_trace, trace=trace, available_means=available_means),
+        reading=f"available_means={available_means}",
     )
 
 

@@ -12,7 +12,7 @@ WITH visible AS (
     SELECT * EXCLUDE (ingest_run_id) FROM price_point
     WHERE pool_id = $pool_id AND observed_at <= $as_of AND effective_at <= least($until_at, $as_of)
     UNION ALL
-    SELECT * EXCLUDE (ingest_run_id) FROM price_repeat
+    FROM price_repeat
     WHERE pool_id = $pool_id AND observed_at <= $as_of AND effective_at <= least($until_at, $as_of)
       AND EXISTS (FROM price_point WHERE pool_id = $pool_id AND kind = 'list')
 ),

@@ -2,7 +2,7 @@
 -- bytes it is handed and does not interpret them.
 
 CREATE TABLE recommendation (
-    recommendation_id  VARCHAR PRIMARY KEY,
+    recommendation_id  VARCHAR NOT NULL,
     as_of              TIMESTAMPTZ NOT NULL,
     request            BLOB NOT NULL,
     body               BLOB NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE recommendation (
 );
 
 CREATE TABLE run (
-    run_id             VARCHAR PRIMARY KEY,
+    run_id             VARCHAR NOT NULL,
     recommendation_id  VARCHAR NOT NULL,
     opened_at          TIMESTAMPTZ NOT NULL,
     clock              VARCHAR,             -- JSON, NULL: the wall clock
@@ -22,8 +22,7 @@ CREATE TABLE attempt (
     attempt    INTEGER NOT NULL,            -- 1, 2, 3…: the fencing epoch
     pool_id    VARCHAR NOT NULL,
     issued_at  TIMESTAMPTZ NOT NULL,
-    plan       BLOB NOT NULL,
-    PRIMARY KEY (run_id, attempt)
+    plan       BLOB NOT NULL
 );
 
 -- Natural key run_id, attempt, node, seq; the first content wins, others are quarantined.

@@ -64,6 +64,7 @@ CREATE TABLE sku_listing (
     gpu_model         VARCHAR NOT NULL,
     gpu_count         INTEGER NOT NULL,
     gpu_memory_bytes  BIGINT,               -- of one GPU; NULL: unknown
+    note              VARCHAR,              -- what a person should know: that the model's name is derived
     effective_at      TIMESTAMPTZ NOT NULL,
     observed_at       TIMESTAMPTZ NOT NULL,
     source_id         VARCHAR NOT NULL,

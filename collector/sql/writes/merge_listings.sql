@@ -11,7 +11,7 @@ ANTI JOIN (FROM sku_listing WHERE source_id = $source_id) AS known
    AND known.gpu_memory_bytes IS NOT DISTINCT FROM i.gpu_memory_bytes AND known.observed_at <= i.observed_at
 QUALIFY row_number() OVER (
     PARTITION BY i.provider, i.region, i.zone, i.sku, i.gpu_model, i.gpu_count, i.gpu_memory_bytes
-    ORDER BY i.observed_at, i.effective_at) = 1;
+    ORDER BY i.observed_at, i.effective_at, i.note) = 1;
 
 INSERT INTO sku_listing BY NAME
 SELECT *, $source_id AS source_id, $ingest_run_id AS ingest_run_id FROM fresh;

@@ -180,6 +180,75 @@ def advice(history: dict[str, Any]) -> Answer:
     return answer
 
 
+def recommended(zone: str, machine: str = "a3-highgpu-8g", **scores: Any) -> dict[str, Any]:
+    """One recommendation of the capacity advice, for four machines of one zone."""
+    shard = {"instanceCount": 4, "machineType": machine, "provisioningModel": "SPOT", "zone": f"zones/{zone}"}
+    return {"scores": scores, "shards": [shard]}
+
+
+ADVICE = {
+    "recommendations": [recommended("us-central1-a", obtainability=0.8, estimatedUptime="3600s")],
+}
+
+
+def capacity_advice(answered: dict[str, Any]) -> Answer:
+    """compute v1 advice.capacity."""
+
+    def answer(asked: Asked) -> Reply:
+        parts = asked.path.strip("/").split("/")
+        need(asked.method == "POST" and parts[:3] == ["compute", "v1", "projects"], asked.path)
+        need(parts[4] == "regions" and parts[6:] == ["advice", "capacity"], asked.path)
+        body = _parsed(asked.json, compute_v1.CapacityAdviceRequest)
+        need(body.instance_properties.scheduling.provisioning_model == "SPOT", "only SPOT has scores")
+        shapes = compute_v1.CapacityAdviceRequestDistributionPolicy.TargetShape.__members__
+        need(body.distribution_policy.target_shape in shapes, body.distribution_policy.target_shape)
+        need(all(z.zone.startswith(f"zones/{parts[5]}-") for z in body.distribution_policy.zones), "zones")
+        chosen = body.instance_flexibility_policy.instance_selections
+        need(body.size >= 1 and all(c.machine_types for c in chosen.values()), "how many of what")
+        compute_v1.CapacityAdviceResponse.from_json(json.dumps(answered))
+        return Reply(answered)
+
+    return answer
+
+
+def machine_type(name: str, accelerator: str = "", count: int = 0) -> dict[str, Any]:
+    """A machine type, with accelerators where it has any."""
+    gpus = [{"guestAcceleratorType": accelerator, "guestAcceleratorCount": count}] if accelerator else []
+    return {"name": name, "accelerators": gpus}
+
+
+LISTED = [  # Zone and machine, as the pages give them.
+    ("us-central1-a", machine_type("a3-highgpu-8g", "nvidia-h100-80gb", 8)),
+    ("us-central1-a", machine_type("n2-standard-8")),
+    ("us-central1-b", machine_type("a3-highgpu-8g", "nvidia-h100-80gb", 8)),
+    ("europe-west4-a", machine_type("a9-highgpu-4g", "nvidia-vr200", 4)),
+]
+
+
+def machine_types(
+    listed: list[tuple[str, dict[str, Any]]], *, page_size: int = 500, looping: bool = False
+) -> Answer:
+    """compute v1 machineTypes.aggregatedList; a zone without machines on a page is there with a warning."""
+
+    def answer(asked: Asked) -> Reply:
+        path = "/compute/v1/projects/project-1/aggregated/machineTypes"
+        need((asked.method, asked.path) == ("GET", path), f"{asked.method} {asked.path}")
+        fields = {name: value for name, value in asked.query.items() if not name.startswith("$")}
+        request = _parsed(fields, compute_v1.AggregatedListMachineTypesRequest)
+        need(request.max_results <= 500, "at most 500 a page")
+        at = int(request.page_token or 0)
+        items: dict[str, Any] = {"zones/asia-east1-a": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}
+        for zone, machine in listed[at : at + page_size]:
+            items.setdefault(f"zones/{zone}", {"machineTypes": []})["machineTypes"].append(machine)
+        page: dict[str, Any] = {"items": items}
+        if looping or at + page_size < len(listed):
+            page["nextPageToken"] = "1" if looping else str(at + page_size)
+        compute_v1.MachineTypeAggregatedList.from_json(json.dumps(page))
+        return Reply(page)
+
+    return answer
+
+
 def _parsed(fields: dict[str, Any], message: Any) -> Any:
     """The fields as that message; one it does not have is a broken rule."""
     try:

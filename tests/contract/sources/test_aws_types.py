@@ -33,6 +33,7 @@ OFFERED = {
         {"InstanceType": "p5.48xlarge", "LocationType": "availability-zone-id", "Location": "use1-az4"},
         {"InstanceType": "p5.48xlarge", "LocationType": "availability-zone-id", "Location": "use1-az6"},
         {"InstanceType": "m7i.large", "LocationType": "availability-zone-id", "Location": "use1-az4"},
+        {"InstanceType": "p6r.48xlarge", "LocationType": "availability-zone-id", "Location": "use1-az6"},
     ]
 }
 
@@ -47,7 +48,7 @@ def source(client_for: Any) -> AwsTypes:
 
 class TestAwsTypes(SourceConformance, PagedConformance):
     endpoint = "DescribeInstanceTypes in us-east-1"
-    rows_paged = 2
+    rows_paged = 3
 
     @pytest.fixture
     def make(self, clients_for) -> Make:
@@ -57,19 +58,23 @@ class TestAwsTypes(SourceConformance, PagedConformance):
 def test_a_machine_is_listed_in_each_zone_that_offers_it():
     with account(stage().script("plain")) as (client_for, _):
         found = facts_of(source(client_for))["listings"]
+    found = found[found["sku"] == "p5.48xlarge"]
     assert list(found["zone"]) == ["use1-az4", "use1-az6"]
-    assert set(found["sku"]) == {"p5.48xlarge"}
     assert set(found["gpu_model"]) == {"H100-80GB"}
     assert set(found["gpu_memory_bytes"]) == {80 * 2**30}  # 81,920 MiB.
 
 
-def test_an_accelerator_without_a_name_is_reported_and_not_guessed():
+def test_a_new_gpu_is_listed_at_once_under_a_name_derived_from_awss_words():
     with account(stage().script("plain")) as (client_for, _):
         (batch,) = source(client_for).batches()
-    assert [sku.name for sku in batch.skus] == ["p5.48xlarge"]
     assert batch.rejected is not None
-    assert list(batch.rejected["reason"]) == ["accelerator R100 of 294912 MiB has no model name here"]
-    assert "p6r.48xlarge" in batch.rejected["content"][0]
+    assert len(batch.rejected) == 0
+    new = {sku.name: sku for sku in batch.skus}["p6r.48xlarge"]
+    # 294,912 MiB are 288 GiB.
+    assert (new.gpu_model, new.gpu_count, new.gpu_memory_bytes) == ("R100-288GB", 8, 288 * 2**30)
+    notes = batch.listings.set_index("sku")["note"]
+    assert notes["p6r.48xlarge"] == "model name derived from AWS's own words, R100 of 294912 MiB"
+    assert notes["p5.48xlarge"].isna().all()
 
 
 def test_a_part_of_a_gpu_is_not_a_gpu():
@@ -84,7 +89,7 @@ def test_a_part_of_a_gpu_is_not_a_gpu():
 def test_the_first_sight_of_a_listing_stays():
     with account(stage().script("plain")) as (client_for, _), Store.open(None, clock=lambda: NOW) as store:
         earlier = replace(source(client_for), now=lambda: NOW - timedelta(days=1))
-        assert ingest(store, earlier).rows_new == 2
+        assert ingest(store, earlier).rows_new == 3
         assert ingest(store, source(client_for)).rows_new == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,8 +14,9 @@ from aws_fake import Answer, Failure
 from aws_stage import account
 from azure_fake import entra, graph, meter, retail
 from conformance import NOW, SECRET
-from gcp_fake import G2, HISTORY, advice, catalog
-from json_fake import patience, served
+from gcp_fake import ADVICE, G2, HISTORY, LISTED, advice, capacity_advice, catalog, machine_types
+from gcp_log_fake import TWICE, instances, log
+from json_fake import Asked, Reply, patience, served
 from neo_fake import LAMBDA, NEBIUS, gpuhunt, lambda_cloud, zipped
 
 from collector.activity import Activity
@@ -152,15 +154,44 @@ def test_questions_and_queues_of_aws_are_asked_where_they_are_configured(store):
 
 
 def test_google_is_read_with_a_named_key_and_its_history_with_a_project(store):
-    with served(catalog(G2)) as prices, served(advice(HISTORY)) as compute:
+    with served(catalog(G2)) as prices, served(compute) as history:
         feed = GcpFeed(
             project="project-1", machines=("a3-highgpu-8g",), locations=("us-central1",),
-            catalog_url=prices.url, compute_url=compute.url,
+            catalog_url=prices.url, compute_url=history.url,
         )  # fmt: skip
         found = read(store, "gcp", feed, {"GOOGLE_API_KEY": SECRET})
         without = read(store, "gcp", replace(feed, project=None), {"GOOGLE_API_KEY": SECRET})
     assert (found["gcp-catalog"].outcome, found["gcp-capacity-history"].outcome) == ("ok", "ok")
     assert list(without) == ["gcp-catalog"]
+
+
+def compute(asked: Asked) -> Reply:
+    """Google's Compute API: machines, advice, history, and an instance that still exists."""
+    if "/aggregated/" in asked.path:
+        return machine_types(LISTED)(asked)
+    if asked.path.endswith("/advice/capacity"):
+        return capacity_advice(ADVICE)(asked)
+    if asked.path.endswith("/advice/capacityHistory"):
+        return advice(HISTORY)(asked)
+    return instances({"184448819": "a3-highgpu-8g"})(asked)
+
+
+def test_google_is_asked_for_machines_advice_and_preemptions_where_a_project_is_named(store):
+    ask = PlacementAsk(machines=("a3-highgpu-8g",), regions=("us-central1",), instances=2)
+    with served(compute) as machines, served(log(TWICE)) as logged, served(catalog(G2)) as prices:
+        feed = GcpFeed(
+            project="project-1", advice=(ask,), preemptions=True, compute_url=machines.url,
+            logging_url=logged.url, catalog_url=prices.url,
+        )  # fmt: skip
+        found = read(store, "gcp", feed, {"GOOGLE_API_KEY": SECRET})
+        again = read(store, "gcp", feed, {"GOOGLE_API_KEY": SECRET})
+    assert {name: report.outcome for name, report in found.items()} == dict.fromkeys(
+        ("gcp-catalog", "gcp-machine-types", "gcp-capacity-advice", "gcp-preemptions"), "ok"
+    )
+    assert found["gcp-preemptions"].rows_new == 2  # Three entries of two operations.
+    assert again["gcp-preemptions"].rows_new == 0
+    newest = json.loads(logged.asked[-1].body)["filter"].rpartition(">=")[2]
+    assert newest == '"2026-11-19T15:30:00Z"'  # Two hours before the newest, 17:30.
 
 
 def test_azure_prices_need_no_credential_and_its_bands_do(store):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collector.catalog import load_catalog
-from collector.sources.neo_gpus import gpu_model, gpu_sku
+from collector.sources.neo_gpus import derived_model, derived_note, gpu_model, gpu_sku
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,15 @@ def test_every_model_of_the_catalogue_is_its_own_spelling():
 def test_memory_of_a_machine_is_the_nominal_one_of_its_gpu():
     sku = gpu_sku("vast", "8x_H100", "H100 SXM", 8, 81559 / 1024)
     assert (sku.gpu_count, sku.gpu_memory_bytes) == (8, 80 * 2**30)
+
+
+def test_a_gpu_whose_memory_is_not_stated_has_a_model_without_it():
+    assert derived_model("nvidia-vr200", None) == "VR200"
+    assert derived_model("VR200", 288.0) == "VR200-288GB"
+
+
+def test_a_person_is_told_where_a_model_is_in_no_catalogue():
+    assert derived_note("H100-80GB") is None
+    assert derived_note("VR200-288GB") == (
+        "model name derived from the provider's own words; in no catalogue yet"
+    )

@@ -114,6 +114,15 @@ def test_the_published_catalogue_gives_list_prices(hunted):
     assert set(prices["kind"]) == {"list"}
 
 
+def test_preemptible_machines_of_nebius_are_spot_pools_beside_their_on_demand_ones(hunted):
+    facts = facts_of(hunted(gpuhunt(zipped(NEBIUS))))
+    pools = [Pool.parse(key) for key in facts["prices"]["pool_id"]]
+    assert {pool.provider for pool in pools} == {"nebius"}
+    assert sorted(pool.capacity_type for pool in pools) == ["on_demand", "spot"]
+    (listed,) = facts["listings"].to_dict("records")
+    assert (listed["region"], listed["gpu_model"], listed["gpu_count"]) == ("eu-north1", "H200-141GB", 8)
+
+
 @pytest.mark.parametrize(
     ("catalog", "words"),
     [

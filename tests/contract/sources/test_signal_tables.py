@@ -1,4 +1,4 @@
-"""Scores, interruptions, offers and listings: any order, any duplication, any cut, the same tables."""
+"""Scores, interruptions, offers, listings, overheads: any order, duplication or cut, the same tables."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ FRAMES = {
         {"zone": "use1-az4", "sku": "p5.48xlarge", "capacity_type": "capacity_block", "instances": 4,
          "starts_at": pd.Timestamp(NOW), "ends_at": pd.Timestamp(NOW + timedelta(days=2))},
     ),
+    "overheads": (
+        "run_overhead",
+        {"run_id": "run-1", "attempt": 2, "node": "0", "pool_id": "aws/us-east-1/use1-az4/p5.48xlarge/spot",
+         "what": "pause", "bytes": None},
+    ),
 }  # fmt: skip
 FACTS = "SELECT * EXCLUDE (ingest_run_id, source_id) FROM {} WHERE source_id = '{}' ORDER BY ALL"
 numbers = itertools.count()
@@ -56,6 +61,7 @@ def frame(name: str, keys: list[int]) -> pd.DataFrame:
         "scores": lambda k: {"zone": f"use1-az{k}", "score": str(k)},
         "interruptions": lambda k: {"event_id": f"event-{k}", "instance_ref": f"i-{k}"},
         "offers": lambda k: {"offer_ref": f"cb-{k}", "upfront_usd": f"{k + 1}.10"},
+        "overheads": lambda k: {"seconds": k / 3},
     }[name]
     observed_at = pd.Timestamp(NOW - timedelta(hours=1))
     return pd.DataFrame([{**COMMON, **FRAMES[name][1], **own(k), "observed_at": observed_at} for k in keys])

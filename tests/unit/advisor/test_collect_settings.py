@@ -107,4 +107,6 @@ def test_a_region_or_a_zone_of_google_is_taken(room):
     config = configured(
         room, "[collect.gcp]\nproject='p'\nmachines=['m']\nlocations=['us-central1', 'europe-west4-a']\n"
     )
-    assert [job.job_id for job in jobs(config)] == ["gcp-catalog", "gcp-capacity-history"]
+    assert [job.job_id for job in jobs(config)] == [
+        "gcp-catalog", "gcp-machine-types", "gcp-capacity-history",
+    ]  # fmt: skip

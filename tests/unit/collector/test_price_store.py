@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pandas as pd
+
+from collector.ingest import ingest
+from collector.sources.base import Batch
+from collector.store import Store
 from model.market import Pool
 
 KEY = "gcp/us-central1/-/a3-highgpu-8g/spot"
 POOL = Pool.parse(KEY)
+
+
+@dataclass
+class FakeSource:
+    given: list[Batch]
+    source_id: str = "large"
+    kind: str = "recorded"
+    licence: str = "none"
+    note: str = ""
+    origin: str = "memory"
+
+    def batches(self) -> Iterator[Batch]:
+        yield from self.given
 
 
 def at(hour: float) -> datetime:
@@ -17,6 +37,31 @@ def at(hour: float) -> datetime:
 
 def rows(*points):
     return [(KEY, at(effective), at(observed), usd) for effective, observed, usd in points]
+
+
+def test_every_repeat_of_one_pass_is_in_one_row(store, give):
+    others = [KEY.replace("us-central1", f"us-east{i}") for i in range(5)]
+    for hour in range(4):
+        give(prices=[(key, at(hour), at(hour), "1.50") for key in others])
+    assert kept(store) == (5, 15)
+    with store.transaction() as cursor:
+        assert cursor.sql("SELECT count(*), max(len(seen)) FROM price_confirmed").fetchone() == (3, 5)
+
+
+def test_a_large_batch_is_seen_at_once_by_whoever_asks(tmp_path):
+    # DuckDB 1.5.5 hides the rows of a first INSERT behind a second one of the same transaction.
+    rows_in = 250_000  # More than two row groups of a table.
+    path = tmp_path / "large.duckdb"
+    with Store.open(path, clock=lambda: at(9_000)) as store:
+        for batch in range(2):
+            begins = pd.Timestamp(at(batch * 1_000))
+            when = begins + pd.to_timedelta(range(rows_in), unit="s")
+            usd = pd.Series(range(rows_in)).mod(7).add(1).astype("str")
+            frame = pd.DataFrame(
+                {"pool_id": KEY, "kind": "recorded", "effective_at": when, "observed_at": when}
+            )
+            ingest(store, FakeSource([Batch(prices=frame.assign(price_usd_per_hour=usd))]))
+            assert kept(store)[0] == (batch + 1) * rows_in
 
 
 def kept(store) -> tuple[int, int]:
