@@ -48,6 +48,12 @@ def open_service(
 ) -> Iterator[Service]:
     """Open the store, None for one in memory, and put the service together.
 
+    Args:
+        path: The store's file.
+        clock: Tells now.
+        feeds: The live feeds that are configured; nothing is read until somebody asks.
+        environ: Where their credentials are looked up by name.
+
     Raises:
         EnvironmentTrouble: Another process holds the store, or it cannot be made.
     """
