@@ -17,6 +17,7 @@ from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
 from .asof import AsOfReads
+from .backup import BackupWrites
 from .collection import CollectionRecords
 from .facts import FactWrites
 from .listings import ListingReads
@@ -25,7 +26,9 @@ from .rows import SourceQuality
 from .signals import SignalReads
 
 
-class Store(FactWrites, AsOfReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords):
+class Store(
+    FactWrites, AsOfReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords, BackupWrites
+):  # fmt: skip
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.
