@@ -2,7 +2,7 @@
 
 Handlers are synchronous and run in threads; each thread reads through its own cursor. Every
 answer is JSON of the service's own making, every error problem+json. Runs are in
-`advisor.api_runs`.
+`advisor.api_runs`, the store as a whole in `advisor.api_store`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from . import problems
 from .answers import RecommendationOut, code_version
 from .api_runs import router as runs_router
+from .api_store import router as store_router
 from .auth import Key, needs
 from .dependencies import MetricsOf, PoolKey, RecommendationId, ServiceOf, When, WindowHours, answer
 from .guard import Guard
 from .observe import Metrics, Observer
 from .service import Service
-from .wire import CollectRequest, RecommendationRequest, SnapshotRequest
+from .wire import CollectRequest, RecommendationRequest
 
 router = APIRouter()
 reads = [Depends(needs("read"))]
@@ -45,6 +46,7 @@ def create_app(service: Service, *, keys: Sequence[Key] = ()) -> FastAPI:
     service.collecting.told = app.state.metrics.count_rows
     app.include_router(router)
     app.include_router(runs_router)
+    app.include_router(store_router)
     problems.install(app)
     app.add_middleware(Guard)
     app.add_middleware(Observer, metrics=app.state.metrics)
@@ -125,16 +127,16 @@ def collect_progress(service: ServiceOf) -> Response:
     return answer(service.collect_progress())
 
 
-@router.post("/v1/store/snapshot", status_code=201, dependencies=[Depends(needs("admin"))])
-def snapshot(body: SnapshotRequest, service: ServiceOf) -> Response:
-    """Write a consistent copy of the store to a new file."""
-    return answer(service.snapshot(body), 201)
+@router.get("/v1/listings", dependencies=reads)
+def listings(service: ServiceOf, since: When = None, as_of: When = None) -> Response:
+    """Return since when each machine is listed in each region, the newest first."""
+    return answer(service.listings(since, as_of))
 
 
-@router.get("/v1/store/verification", dependencies=reads)
-def verification(service: ServiceOf) -> Response:
-    """Return which of its own rules the store breaks."""
-    return answer(service.verification())
+@router.get("/v1/overheads", dependencies=reads)
+def overheads(service: ServiceOf, as_of: When = None) -> Response:
+    """Return what runs measured of themselves: restart, pause, upload, restore and wait, per machine."""
+    return answer(service.overheads(as_of))
 
 
 @router.get("/v1/quality", dependencies=reads)

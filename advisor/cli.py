@@ -30,7 +30,7 @@ VERBS = {
     "run": "Start a job, survive its losses, go on until done.",
     "dashboard": "Open the pages for the finance lead and the ML lead.",
     "doctor": "Check what Lowtide needs here, and say what to do.",
-    "store": "Look after the store: snapshot, verify.",
+    "store": "Look after the store: snapshot, backup, restore, verify.",
 }
 EXTRAS = {  # Top-level module that may be missing -> the extra that brings it.
     "duckdb": "server", "pyarrow": "server", "numpy": "server", "scipy": "server", "pandas": "server",

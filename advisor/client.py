@@ -201,6 +201,11 @@ class Client:
         found: dict[str, Any] = self._ask("POST", "/v1/store/snapshot", {"path": path}, timeout=None).json()
         return found
 
+    def backup(self, path: str) -> dict[str, Any]:
+        """Have the service write a backup of its store to a new file on its machine."""
+        found: dict[str, Any] = self._ask("POST", "/v1/store/backup", {"path": path}, timeout=None).json()
+        return found
+
     def verification(self) -> dict[str, Any]:
         """Return which of its own rules the store breaks."""
         return self._get("/v1/store/verification")
@@ -208,6 +213,14 @@ class Client:
     def quality(self, *, as_of: When = None) -> dict[str, Any]:
         """Return each source's rows, age, gaps and quarantine."""
         return self._get("/v1/quality", as_of=as_of)
+
+    def listings(self, *, since: When = None, as_of: When = None) -> dict[str, Any]:
+        """Return the machines first seen in a region from `since` on."""
+        return self._get("/v1/listings", since=since, as_of=as_of)
+
+    def overheads(self, *, as_of: When = None) -> dict[str, Any]:
+        """Return what runs measured of themselves, per machine."""
+        return self._get("/v1/overheads", as_of=as_of)
 
     def status(self) -> dict[str, Any]:
         """Return version, span and rows."""

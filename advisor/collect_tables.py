@@ -1,4 +1,4 @@
-"""`lowtide collect status` for a terminal: one line per live source, its trouble in words below."""
+"""`lowtide collect status` and `listings` for a terminal: a line per source, a line per new machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from . import format as fmt
 
 Json = Mapping[str, Any]
 HEAD = ("Source", "Last pass", "Age", "Rows", "Quarantined", "Gaps", "Next run")
+LISTED = ("First seen", "Provider", "GPUs", "Machine", "Region", "Note")
 GOOD, WAITING = ("ok",), ("running", "not read yet")
 
 
@@ -28,6 +29,22 @@ def status_renderable(answer: Json) -> RenderableType:
     for source in sources:
         table.add_row(*_cells(source))
     return Group(head, table, *_troubles(sources), *_gaps(sources))
+
+
+def listings_renderable(answer: Json) -> RenderableType:
+    """Return which machines were first seen where."""
+    found, since = answer["listings"], fmt.instant(answer["since"])
+    if not found:
+        return Text(f"No machine was first listed since {since}.")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in LISTED:
+        table.add_column(name, overflow="fold")
+    for each in found:
+        gpus = f"{each['gpu_count']} {each['gpu_model']}"
+        cells = (each["provider"], gpus, each["sku"], each["region"], each["note"] or "")
+        table.add_row(fmt.instant(each["first_seen_at"]), *map(Text, cells))
+    last = Text("What a provider listed when it was first read here counts as seen then.")
+    return Group(Text(f"{len(found)} first seen since {since}."), table, last)
 
 
 def _cells(source: Json) -> list[str | Text]:

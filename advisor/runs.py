@@ -24,6 +24,7 @@ from trainer.plan import PlanStores
 
 from .accounting import account
 from .answers import instant, to_json
+from .evidence import take_evidence
 from .intake import sift_events
 from .missing import Conflict
 from .planning import Placement, make_plan
@@ -78,12 +79,18 @@ class Runs:
         run = self._load(run_id)
         good, rejected = sift_events(batch.events, run_id, len(run.attempts), run.clock)
         accepted, duplicates = self._service.store.append_events(run_id, good)
+        evidence = None
+        # An end that is sent again is taken again: the service may have died before it was made a fact.
+        if accepted or any(event["event"] == "ended" for event in good):
+            synthetic = bool(run.answer["synthetic"])
+            evidence = take_evidence(self._service.store, run.row, good, synthetic=synthetic)
         return {
             **self._envelope(run, self._service.clock()),
             "accepted": accepted,
             "duplicates": duplicates,
             "conflicting": len(good) - accepted - duplicates,
             "rejected": rejected,
+            "evidence": evidence,
         }
 
     def next_pool(self, run_id: str, request: NextPoolRequest) -> dict[str, Any]:

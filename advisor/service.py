@@ -32,7 +32,7 @@ from .missing import Missing
 from .present import recommendation_bytes
 from .recommend import recommend
 from .runs import Runs
-from .wire import CollectRequest, JobSpec, RecommendationRequest, SnapshotRequest, to_job
+from .wire import BackupRequest, CollectRequest, JobSpec, RecommendationRequest, SnapshotRequest, to_job
 
 
 class Service:
@@ -184,6 +184,19 @@ class Service:
         sources = [asdict(source) for source in self.store.quality(at)]
         return {**self.envelope(at), "sources": sources, "synthetic": _any_synthetic(sources)}
 
+    def listings(self, since: datetime | None, as_of: datetime | None) -> dict[str, Any]:
+        """Return the machines first seen in a region from `since` on, the newest first."""
+        at = as_of or self.clock()
+        seen = [asdict(each) for each in self.store.first_seen(at)]
+        lately = [each for each in seen if since is None or each["first_seen_at"] >= since]
+        return {**self.envelope(at), "since": since, "listings": lately}
+
+    def overheads(self, as_of: datetime | None) -> dict[str, Any]:
+        """Return what runs measured of themselves, per machine."""
+        at = as_of or self.clock()
+        measured = [asdict(each) for each in self.store.overheads(at)]
+        return {**self.envelope(at), "overheads": measured, "synthetic": _any_synthetic(measured)}
+
     def status(self) -> dict[str, Any]:
         """Return version, span of the data, rows, and whether any of it is synthetic."""
         now = self.clock()
@@ -224,6 +237,20 @@ class Service:
         path = Path(request.path)
         self.store.snapshot(path)
         return {**self.envelope(self.clock()), "path": str(path), "bytes": path.stat().st_size}
+
+    def backup(self, request: BackupRequest) -> dict[str, Any]:
+        """Write a backup of the store to a new file.
+
+        Raises:
+            ImpossibleInput: The file exists already.
+        """
+        path = Path(request.path)
+        made = self.store.backup(path, program=code_version())
+        told = {
+            "path": str(path), "bytes": path.stat().st_size, "schema_version": made.schema_version,
+            "rows": made.rows, "tables": {piece.table: piece.rows for piece in made.pieces},
+        }  # fmt: skip
+        return {**self.envelope(made.as_of), **told}
 
     def verification(self) -> dict[str, Any]:
         """Return which of its own rules the store breaks; none where all is well."""

@@ -194,6 +194,12 @@ class SnapshotRequest(Strict):
     path: FilePath
 
 
+class BackupRequest(Strict):
+    """Body of POST /v1/store/backup: a file on the service's machine that does not exist yet."""
+
+    path: FilePath
+
+
 def to_job(spec: JobSpec, from_at: datetime) -> Job:
     """Turn a spec into the job that the model reasons about.
 

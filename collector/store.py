@@ -21,13 +21,15 @@ from .backup import BackupWrites
 from .collection import CollectionRecords
 from .facts import FactWrites
 from .listings import ListingReads
+from .overheads import OverheadReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
 from .signals import SignalReads
 
 
 class Store(
-    FactWrites, AsOfReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords, BackupWrites
+    FactWrites, AsOfReads, ListingReads, SignalReads, OverheadReads, AdvisorRecords, CollectionRecords,
+    BackupWrites,
 ):  # fmt: skip
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 

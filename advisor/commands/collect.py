@@ -1,8 +1,10 @@
-"""`lowtide collect SOURCE`: read market history into the store, once; or say how every feed stands."""
+"""`lowtide collect SOURCE`: read market history into the store, once; or say how every feed stands,
+and which machines were first listed lately."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,27 @@ from collector.feed_config import FEEDS
 from ._common import emit, instant_of, service_options
 
 UNREADABLE, ENVIRONMENT = 3, 4
+TOLD = ("status", "listings")  # Words that read nothing.
+LATELY = "30d"
 
 
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    return instant_of(value)
+def _since(ctx: click.Context | None, param: click.Parameter | None, value: str | None) -> datetime | None:
+    age = re.fullmatch(r"(\d{1,4})([dh])", value or "")
+    if age is None:
+        return instant_of(value)
+    from ..serving import utc_now
+
+    return utc_now() - int(age[1]) * timedelta(**{"days" if age[2] == "d" else "hours": 1})
 
 
 @click.command("collect")
-@click.argument("source", type=click.Choice(["status", "all", *FEEDS, "recorded", "sample"]))
+@click.argument("source", type=click.Choice([*TOLD, "all", *FEEDS, "recorded", "sample"]))
 @click.argument("path", type=click.Path(path_type=Path, exists=True), required=False)
 @click.option(
-    "--since", callback=_since, metavar="INSTANT", help="Read from then on (a feed that keeps a history)."
-)
+    "--since", callback=_since, metavar="INSTANT",
+    help="Read from then on, also 30d (a feed that keeps a history); listings: first seen from then on "
+    f"(default: {LATELY}).",
+)  # fmt: skip
 @click.option("--region", "regions", multiple=True, help="Read this region only; may be repeated.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the synthetic market (sample).")
 @service_options
@@ -34,13 +45,15 @@ def command(
 ) -> int:  # fmt: skip
     """Read SOURCE once: a feed (aws, gcp, …), `all` that are configured, `recorded PATH` (a file or
     folder of recorded history) or `sample` (synthetic). `status` reads nothing and says how each
-    live source stands."""
+    live source stands; `listings` which machines were first seen where lately."""
     _refuse_mixtures(source, path, since, regions)
     from ..connect import connected
 
     with connected(url=url, store=store) as client:
         if source == "status":
             return _show_status(client.collect_status(), as_json)
+        if source == "listings":
+            return _show_listings(client.listings(since=since or _since(None, None, LATELY)), as_json)
         from ..watching import watched
 
         where = str(path.resolve()) if path else None
@@ -58,6 +71,8 @@ def _refuse_mixtures(
         raise click.UsageError("collect recorded needs the PATH of a file or folder.")
     if source != "recorded" and path is not None:
         raise click.UsageError(f"collect {source} takes no PATH; only collect recorded does.")
+    if source == "listings" and regions:
+        raise click.UsageError("collect listings takes no --region; every region is told.")
     if source in ("status", "recorded", "sample") and (since or regions):
         raise click.UsageError(f"collect {source} takes neither --since nor --region; feeds do.")
     if source == "all" and regions:
@@ -70,6 +85,15 @@ def _show_status(answer: dict[str, Any], as_json: bool) -> int:
     from ..collect_tables import status_renderable
 
     emit(answer) if as_json else Console().print(status_renderable(answer))
+    return 0
+
+
+def _show_listings(answer: dict[str, Any], as_json: bool) -> int:
+    from rich.console import Console
+
+    from ..collect_tables import listings_renderable
+
+    emit(answer) if as_json else Console().print(listings_renderable(answer))
     return 0
 
 

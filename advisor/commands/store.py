@@ -1,4 +1,7 @@
-"""`lowtide store`: look after the store, through the service that holds it or one started for the verb."""
+"""`lowtide store`: look after the store, through the service that holds it or one started for the verb.
+
+Only `restore` opens no store and asks no service: it makes a file that nobody holds yet.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from ._common import emit, service_options
+from ._common import answer_options, emit, service_options
 
 CHECK_FAILED = 5
 
 
 @click.group("store")
 def command() -> None:
-    """Look after the store: snapshot, verify."""
+    """Look after the store: snapshot, backup, restore, verify."""
 
 
 @command.command("snapshot")
@@ -26,6 +29,47 @@ def snapshot(file: Path, url: str | None, store: str | None, as_json: bool) -> N
     with connected(url=url, store=store) as client:
         answer = client.snapshot(str(file.resolve()))
     emit(answer) if as_json else click.echo(f"Wrote {answer['path']}, {answer['bytes']:,} bytes.")
+
+
+@command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@service_options
+def backup(file: Path, url: str | None, store: str | None, as_json: bool) -> None:
+    """Write all facts, runs and records to FILE: a tar of Parquet with checksums, for `restore`.
+    A running service may go on."""
+    from ..connect import connected
+
+    with connected(url=url, store=store) as client:
+        answer = client.backup(str(file.resolve()))
+    if as_json:
+        emit(answer)
+    else:
+        click.echo(f"Wrote {answer['path']}, {answer['rows']:,} rows, {answer['bytes']:,} bytes.")
+
+
+@command.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--store", default=None, help="The store to make (a .duckdb file); never one that holds facts.")
+@answer_options
+def restore(file: Path, store: str | None, as_json: bool) -> int:
+    """Make a store from the backup FILE, after checking all of it; exit 5 where that store broke a rule."""
+    from collector.restore import restore as restored
+
+    from ..serving import utc_now
+    from ..settings import load_settings
+
+    path = load_settings(store=store).store_path
+    made = restored(file, path, clock=utc_now)
+    manifest = made.manifest
+    if as_json:
+        emit({
+            "path": str(path), "rows": manifest.rows, "as_of": manifest.as_of, "program": manifest.program,
+            "tables": {piece.table: piece.rows for piece in manifest.pieces}, "problems": made.problems,
+        })  # fmt: skip
+    else:
+        click.echo(f"Made {path}, {manifest.rows:,} rows, as of {manifest.as_of:%Y-%m-%d %H:%M} UTC.")
+        click.echo("\n".join(made.problems) or "The store keeps all its rules.")
+    return CHECK_FAILED if made.problems else 0
 
 
 @command.command("verify")

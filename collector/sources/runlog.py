@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from .run_lives import AttemptLog, Row, overhead_rows, tenure_rows
 ENVELOPE: Final = frozenset({"schema_version", "run_id", "attempt", "node", "seq", "at", "event"})
 KEY: Final = ("run_id", "attempt", "node", "seq")
 CLOCKS: Final = ("began_at", "ended_at", "effective_at", "observed_at")
+SOURCE_ID: Final = "run-logs"
 NOTE: Final = (
     "wall time of our own machines; which machine of a gang was taken is not recorded, and the first to "
     "be warned or to fall silent is taken for it"
@@ -46,11 +48,47 @@ def open_runlog(path: Path) -> RecordedFile:
     """The source for all run logs of a file's folder: the launcher's beside it says how a node ended."""
     return RecordedFile(
         path=path.parent,
-        source_id="run-logs",
+        source_id=SOURCE_ID,
         licence="own runs",
         read=read_runlogs,
         note=NOTE,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedRun:
+    """A `Source` of attempts that a service was told of by their own machines.
+
+    A run that was opened on a synthetic market holds synthetic machines: what it says is kept as a
+    source of its own and of that kind, so that it never passes for evidence.
+    """
+
+    run_id: str
+    synthetic: bool
+    events: tuple[Event, ...] = field(repr=False)  # Of whole attempts.
+    pools: Pools = field(default_factory=dict, repr=False)
+    skus: tuple[Sku, ...] = field(default=(), repr=False)
+    licence: str = "own runs"
+    note: str = NOTE
+
+    @property
+    def source_id(self) -> str:
+        """The same as of spools read from disk, so that an attempt is known once."""
+        return f"{SOURCE_ID}-synthetic" if self.synthetic else SOURCE_ID
+
+    @property
+    def kind(self) -> str:
+        """recorded, or synthetic."""
+        return "synthetic" if self.synthetic else "recorded"
+
+    @property
+    def origin(self) -> str:
+        """The run."""
+        return self.run_id
+
+    def batches(self) -> Iterator[Batch]:
+        """One batch with every attempt."""
+        yield run_batch(self.events, pools=self.pools, skus=self.skus)
 
 
 def read_runlogs(folder: Path) -> Iterator[Batch]:

@@ -116,6 +116,53 @@ def test_a_running_service_writes_the_snapshot_of_the_store_it_holds(tmp_path, h
     assert typed("store", "verify", "--store", copy, cwd=tmp_path).returncode == 0
 
 
+def test_a_running_service_backs_its_store_up_and_a_restore_of_it_refuses_what_is_there(tmp_path, held_store):
+    url = (tmp_path / "ready").read_text().strip()
+    backup, new = tmp_path / "b.tar", tmp_path / "new" / "store.duckdb"
+    done = typed("store", "backup", backup, "--url", url, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tables"]["run"] == 0
+    refused(typed("store", "backup", backup, "--url", url, cwd=tmp_path), 2, "b.tar", "exists already")
+    refused(typed("store", "restore", backup, cwd=tmp_path), 4, "held by process", str(held_store))
+    assert typed("store", "restore", backup, "--store", new, cwd=tmp_path).returncode == 0
+    done = typed("store", "verify", "--store", new, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "The store keeps all its rules.\n")
+
+
+def test_a_restore_of_what_is_no_whole_backup(tmp_path):
+    assert typed("store", "backup", tmp_path / "b.tar", cwd=tmp_path).returncode == 0
+    whole = (tmp_path / "b.tar").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(whole[: len(whole) // 2])
+    new = tmp_path / "new.duckdb"
+    refused(typed("store", "restore", tmp_path / "cut.tar", "--store", new, cwd=tmp_path), 2, "cut.tar")
+    refused(typed("store", "restore", ROOT / "README.md", "--store", new, cwd=tmp_path), 2, "README.md")
+    refused(typed("store", "restore", tmp_path / "none.tar", "--store", new, cwd=tmp_path), 2, "none.tar")
+    assert not new.exists()
+    done = typed("store", "restore", tmp_path / "cut.tar", "--store", new, "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["error"] == "BackupUnreadable"
+
+
+def test_a_restore_never_takes_the_place_of_facts(tmp_path):
+    assert typed("collect", "sample", cwd=tmp_path).returncode == 0
+    assert typed("store", "backup", "b.tar", cwd=tmp_path).returncode == 0
+    refused(
+        typed("store", "restore", "b.tar", cwd=tmp_path), 2, "store.duckdb", "never restored over", "--store"
+    )
+    done = typed("store", "restore", "b.tar", "--store", "new.duckdb", "--json", cwd=tmp_path)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["problems"]) == (0, [])
+    assert told["tables"]["price_change"] > 0
+
+
+def test_listings_since_a_window_or_an_instant(tmp_path):
+    done = typed("collect", "listings", "--since", "7d", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["listings"] == []
+    done = typed("collect", "listings", "--since", "2026-01-01", cwd=tmp_path)
+    assert done.stdout == "No machine was first listed since 2026-01-01 00:00 UTC.\n"
+    refused(typed("collect", "listings", "--since", "lately", cwd=tmp_path), 2, "lately")
+    refused(typed("collect", "listings", "--region", "us-east-1", cwd=tmp_path), 2, "--region")
+
+
 def test_a_plan_from_a_newer_schema(tmp_path):
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({**PLAN, "schema_version": 99}))
