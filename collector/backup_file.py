@@ -33,7 +33,7 @@ VERSION: Final = 1  # Of this form; one that this program does not know is refus
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 LARGEST_MANIFEST: Final = 1 << 20
 BLOCK: Final = 1 << 20
-AGAIN: Final = "Take another backup; nothing was restored."
+AGAIN: Final = "Name another backup; nothing was restored."
 
 
 class BackupUnreadable(ImpossibleInput):
