@@ -169,3 +169,38 @@ def test_a_restore_killed_while_it_replaces_an_empty_store_leaves_one_of_the_two
         with Store.open(target, clock=lambda: NOW) as store:
             assert store.verify() == []
             assert bool(store.pools(NOW)) == (when == "after")
+
+
+FULL_DISK = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from collector.restore import restore
+from collector.store import Store
+from model.errors import LowtideError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # A write beyond the limit fails, as on a full disk.
+what, source, target, limit = sys.argv[1:]
+clock = lambda: datetime(2026, 1, 31, tzinfo=UTC)
+try:
+    if what == "backup":
+        with Store.open(Path(source), clock=clock) as store:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+            store.backup(Path(target), program="1")
+    else:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+        restore(Path(source), Path(target), clock=clock)
+except LowtideError as trouble:
+    print(trouble.exit_code, trouble.seen, trouble.fix)
+"""
+
+
+@pytest.mark.parametrize("what", ["backup", "restore"])
+@pytest.mark.parametrize("limit", [2_000, 60_000, 150_000])
+def test_a_full_disk_is_said_in_one_sentence_and_leaves_nothing(whole, tmp_path, what, limit):
+    source, target = ("a.duckdb", "b.tar") if what == "backup" else ("a.tar", "b.duckdb")
+    words = [sys.executable, "-c", FULL_DISK, what, whole / source, tmp_path / target, str(limit)]
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("4 "), done.stdout + done.stderr
+    assert "File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []
