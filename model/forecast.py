@@ -27,7 +27,7 @@ HORIZONS = (0.25, 1.0, 6.0, 24.0)
 ORIGIN_HOURS = 0.25  # Between two instants a forecast is learned or scored from.
 PENALTY = 10.0  # Independent rows' worth, per standardised column.
 SIBLING_HOURS = 1.0  # What siblings show now fades: their penalty is 1 + horizon / this.
-PRIOR_SIGHTINGS = 10.0  # Independent sightings the pool's own week is worth against what was learned.
+PRIOR_SIGHTINGS = 20.0  # Independent sightings the pool's own week is worth against what was learned.
 STRANGE_WEIGHT = 0.5  # The own week's weight from a day ahead, in a family nobody watched.
 LEAST_ROWS = 8
 

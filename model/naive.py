@@ -43,16 +43,12 @@ def last_days(learned: Sequence[Watched], days: float = 7.0) -> Forecast:
 def markov(learned: Sequence[Watched]) -> Forecast:
     """Return two-state Markov chains, own hazards; the pooled chain for a pool not among them."""
     own = {pool.place.pool: _turning(pool) for pool in learned}
-    anyone = (
-        (float(np.mean([down for down, _ in own.values()])), float(np.mean([up for _, up in own.values()])))
-        if own
-        else (0.5, 0.5)
-    )
+    anyone = tuple(np.mean(list(own.values()), axis=0)) if own else (0.5, 0.5)
 
     def forecast(pool: Watched, pools: Sequence[Watched], hours: float) -> Floats:
         down, up = own.get(pool.place.pool, anyone)
         settled, kept = up / (down + up), np.exp(-(down + up) * hours)
-        return np.where(pool.state_T, settled + (1.0 - settled) * kept, settled * (1.0 - kept))
+        return np.asarray(np.where(pool.state_T, settled + (1.0 - settled) * kept, settled * (1.0 - kept)))
 
     return forecast
 
