@@ -29,14 +29,18 @@ BAND = 0.03  # Coverage from .77 to .83.
 
 
 def figures(bench: Bench, sets: Sequence[Recorded]) -> None:
-    for data in sets:
+    held: list[np.ndarray] = []
+    for number, data in enumerate(sets):
         for up in (True, False):
             halves = [own_halves(data, index, up) for index in range(len(data.pools))]
             early, late = joined([a for a, _ in halves]), joined([b for _, b in halves])
             if min(early.endings, late.endings) >= LEAST_LIVES:
-                learned_here(bench, data, early, late, up)
+                inside = learned_here(bench, data, early, late, up)
                 if up:
                     new_pool(bench, data, early, late)
+                    held.append(inside + np.array([[0.0], [1e6 * number]]))  # Days of two sets are not one.
+    if held:
+        coverage(bench, "lives, all sets", np.concatenate(held, axis=1))
 
 
 def own_halves(data: Recorded, index: int, up: bool) -> tuple[Lives, Lives]:
@@ -54,7 +58,7 @@ def places(data: Recorded) -> list[Place]:
     return [pool.place for pool in data.pools]
 
 
-def learned_here(bench: Bench, data: Recorded, early: Lives, late: Lives, up: bool) -> None:
+def learned_here(bench: Bench, data: Recorded, early: Lives, late: Lives, up: bool) -> np.ndarray:
     """Ours against lognormal EB-MAP and the constant hazard, learned from the same lives."""
     what = f"{'lives' if up else 'gaps'}, {data.name}"
     mine = fit_lives(places(data), early).law(late.pool_N, late.recent_NL)
@@ -63,21 +67,21 @@ def learned_here(bench: Bench, data: Recorded, early: Lives, late: Lives, up: bo
         "gamma-Poisson EB": gamma_poisson(data, early, late),
     }
     for peer, law in laws.items():
-        compare(
-            bench,
-            f"log-likelihood lost, {what}",
-            -likelihood(mine, late),
-            -likelihood(law, late),
-            late,
-            peer,
-            "nats per run",
-        )
+        lost = -likelihood(mine, late), -likelihood(law, late)
+        compare(bench, f"log-likelihood lost, {what}", *lost, late, peer, "nats per run")
         compare(bench, f"CRPS to 24 h, {what}", crps(mine, late), crps(law, late), late, peer, "h")
     ended = np.isfinite(late.until_hours_N)
-    held = mean_by_day(covered(mine, late)[ended], late.began_hour_N[ended] // 24, seed=bench.options.seed)
+    inside = np.stack([covered(mine, late)[ended], late.began_hour_N[ended] // 24])
+    coverage(bench, what, inside)
+    return inside
+
+
+def coverage(bench: Bench, what: str, inside: np.ndarray) -> None:
+    """Print how far the 80 % interval is from covering 80 %: shares covered, and the day of each."""
+    held = mean_by_day(inside[0], inside[1], seed=bench.options.seed)
     bench.figure(
         f"80 % interval, distance from .80: {what}", abs(held.value - 0.8), unit="share", better="lower",
-        must=BAND, aim=BAND, n=int(ended.sum()), covers=round(held.value, 3),
+        must=BAND, aim=BAND, n=inside.shape[1], covers=round(held.value, 3),
         interval=[round(held.low, 3), round(held.high, 3)],
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Simple forecasts of availability: what any better one is measured against, on the same data.
 
-The last two are the pooled logit of the cost model's table of 2022-23 (state, age, windows of
-1 to 168 h, hour of day), without and with the state of other pools, at the usual ridge of one.
+The last four are the pooled logit of the cost model's table of 2022-23 (state, age, windows of
+1 to 168 h, hour of day), without and with the state of other pools, at two strengths of ridge.
 Each takes pools watched until the split to learn from, and returns a forecaster of the same
 call: `forecast(pool, pools, hours)` gives chances at each tick.
 
@@ -25,7 +25,7 @@ from .watched import Watched, trailing
 Forecast = Callable[[Watched, Sequence[Watched], float], Floats]
 WINDOW_HOURS = (1.0, 3.0, 6.0, 24.0, 72.0, 168.0)
 PRIOR_TICKS = 2.0  # What one half weighs against the share of all time.
-RIDGE = 1.0
+RIDGE, STRONG_RIDGE = 1.0, 100.0  # The usual one, and one that suits rows which repeat each other.
 
 
 def climatology(learned: Sequence[Watched]) -> Forecast:
@@ -122,4 +122,6 @@ BASELINES: dict[str, Callable[[Sequence[Watched]], Forecast]] = {
     "semi-Markov EB": semi_markov,
     "pooled logit": pooled_logit,
     "pooled logit + other zones": partial(pooled_logit, siblings=True),
+    "pooled logit, strong ridge": partial(pooled_logit, ridge=STRONG_RIDGE),
+    "pooled logit + other zones, strong ridge": partial(pooled_logit, siblings=True, ridge=STRONG_RIDGE),
 }

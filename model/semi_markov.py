@@ -63,10 +63,10 @@ def fit_chains(pools: Sequence[Watched]) -> tuple[list[Chain], Chain]:
 
 
 def _endings(pool: Watched) -> tuple[Floats, Floats]:
-    """Return endings and hours at risk by state and age bin."""
+    """Return endings and hours at risk by state and age bin; a tick in which it ended counts half."""
     state = pool.state_T[:-1].astype(int)
     bins = age_bins(np.asarray((pool.age_ticks_T[:-1] - 0.5) * pool.tick_hours))
     ended_SB, hours_SB = np.zeros((2, AGE_HOURS.size + 1)), np.zeros((2, AGE_HOURS.size + 1))
     np.add.at(hours_SB, (state, bins), pool.tick_hours)
     np.add.at(ended_SB, (state, bins), pool.state_T[1:] != pool.state_T[:-1])
-    return ended_SB, hours_SB
+    return ended_SB, hours_SB - 0.5 * pool.tick_hours * ended_SB
