@@ -1,8 +1,8 @@
 """How long a pool's capacity lasts, or its absence: a belief that knows regimes change.
 
 Four lognormal laws are averaged: one component or two, with and without recent availability.
-None wins everywhere; their mean was better than each one's worst on every recorded market. On
-top stands a regime: tomorrow's lives are all longer or all shorter by a factor nobody knows.
+None wins everywhere; their mean was better than the single lognormal on every recorded market.
+On top stands a regime: tomorrow's lives are all longer or all shorter by a factor nobody knows.
 How large that factor runs is learned by forecasting later lives from earlier ones, within
 what is known. Location, its uncertainty and the regime are normal in log hours, so every
 component stays lognormal and survival has a closed form.

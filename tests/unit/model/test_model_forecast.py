@@ -63,10 +63,10 @@ def test_on_a_memoryless_market_little_is_lost_to_the_chain_that_is_true(memoryl
 
 
 def test_chances_come_true_nearly_as_often_as_those_of_the_true_chain():
-    pools = market(6, days=30)
+    pools = market(10, days=40)
     ours, truth = fit_forecast(early(pools)).chances, markov(early(pools))
     for hours in (0.25, 1.0):
-        luck = calibration_error(*scored(pools, truth, hours))  # Two weeks have some.
+        luck = calibration_error(*scored(pools, truth, hours))  # Three weeks have some.
         assert calibration_error(*scored(pools, ours, hours)) < luck + 0.02
 
 
