@@ -91,7 +91,7 @@ class FactWrites(Ledger):
             table = self._numbered(name, table, source)
             first, last = span(table["began_at" if name == "tenures" else "effective_at"])
             params |= {"from_at": first, "until_at": last}
-        with self._given({"incoming": table}):
+        with self._given({"incoming": table}, lock=source.source_id):
             if name == "prices":
                 rows_new = self._add_prices(params)
             else:

@@ -124,15 +124,18 @@ def _store(store: Store, source: Source, batch: Batch, report: IngestReport, cat
     skus = {**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}}
     for table in (table for name, table in kept.items() if name in OF_POOLS):
         store.know_pools(_pairs(table, source.kind), source_id=source.source_id, skus=skus)
-    rows_new = 0
-    with store.transaction():
+
+    def write() -> int:
+        rows_new = 0
         for name, table in kept.items():
             if len(table):
                 rows_new += store.add_facts(name, table, source=source, ingest_run_id=report.run_id)
         if refused is not None:
-            store.add_facts(
-                "rejected", as_table("rejected", refused), source=source, ingest_run_id=report.run_id
-            )
+            told = as_table("rejected", refused)
+            store.add_facts("rejected", told, source=source, ingest_run_id=report.run_id)
+        return rows_new
+
+    rows_new = store.settle(source.source_id, write)
     _tally(report, kept, refused, rows_in=rows_in, rows_new=rows_new)
 
 
