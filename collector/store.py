@@ -16,16 +16,16 @@ from model.errors import ImpossibleInput
 from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
-from .asof import AsOfReads
 from .collection import CollectionRecords
 from .facts import FactWrites
+from .kept import KeptStatistics
 from .listings import ListingReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
 from .signals import SignalReads
 
 
-class Store(FactWrites, AsOfReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords):
+class Store(FactWrites, KeptStatistics, ListingReads, SignalReads, AdvisorRecords, CollectionRecords):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.
