@@ -41,14 +41,35 @@ class PriceOut(Answer):
     label: str
 
 
+class PublishedOut(Answer):
+    """A published band that a hazard rests on: of what, over what, by whom, how old, and the hazards
+    per instance-hour it leaves possible."""
+
+    label: str | None
+    what: str
+    denominator: str
+    horizon_s: float
+    window_s: float | None
+    rate_low: float
+    rate_high: float | None
+    source: str
+    effective_at: str
+    age_s: float
+    low_per_hour: float
+    high_per_hour: float
+
+
 class HazardOut(Answer):
-    """Preemptions per instance-hour as believed, and what the belief rests on."""
+    """Preemptions per instance-hour as believed, with its interval and what the belief rests on."""
 
     per_hour: float
+    p10_per_hour: float
+    p90_per_hour: float
     evidence: str
     preemptions: int
     exposure_hours: float
     borrowed_from: str | None
+    published: PublishedOut | None
 
 
 class AvailabilityOut(Answer):
@@ -111,6 +132,9 @@ class OptionOut(Answer):
     p_deadline: float | None
     p_budget: float | None
     meets_deadline: bool
+    notice_s: float
+    no_notice: bool
+    jurisdiction: str | None
     parts: PartsOut
     on_demand_cost_usd: float | None
     saving: float | None
@@ -128,14 +152,15 @@ class RejectionOut(Answer):
 
 
 class FigureOut(Answer):
-    """A shipped figure that was used, with source and date."""
+    """A shipped figure that was used, with source and date; text where it is a tag or terms."""
 
     name: str
-    value: float
+    value: float | str
     unit: str
     source: str
     as_of: str
     confidence: str
+    own: bool
 
 
 class RecommendationOut(Answer):

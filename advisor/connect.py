@@ -41,7 +41,7 @@ def connected(
     """
     settings = load_settings(url=url, store=store)
     if sample is not None:
-        with open_service(None) as service, answering(service) as client:
+        with open_service(None, tariffs=settings.tariffs) as service, answering(service) as client:
             client.collect("sample", seed=sample)
             yield client
     elif store is None and (url is not None or _answers(settings)):
@@ -49,7 +49,10 @@ def connected(
             client.status()  # Trouble is better met here than halfway through.
             yield client
     else:
-        with open_service(settings.store_path) as service, answering(service) as client:
+        with (
+            open_service(settings.store_path, tariffs=settings.tariffs) as service,
+            answering(service) as client,
+        ):
             yield client
 
 

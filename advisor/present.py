@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from collector.figures import Figure
 from model.estimate import Estimate, PoolStatistics, Spread
 from model.market import PriceKind
+from model.published import Published
 
 from .answers import (
     AvailabilityOut,
@@ -24,6 +24,7 @@ from .answers import (
     OptionOut,
     PartsOut,
     PriceOut,
+    PublishedOut,
     RecommendationOut,
     RejectionOut,
     SpreadOut,
@@ -32,6 +33,7 @@ from .answers import (
     to_json,
 )
 from .recommend import Option, Recommendation
+from .used import Shipped
 from .wire import RecommendationRequest
 
 LABELS = {
@@ -99,6 +101,9 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         reasons=list(option.reasons),
         fallbacks=list(option.fallbacks),
         meets_deadline=option.meets_deadline,
+        notice_s=option.notice_s,
+        no_notice=option.no_notice,
+        jurisdiction=option.jurisdiction,
         **_predicted(found, as_of),
     )
 
@@ -125,10 +130,31 @@ def hazard_out(seen: PoolStatistics) -> HazardOut:
     """Return the wire shape of a hazard."""
     return HazardOut(
         per_hour=seen.hazard_per_hour,
+        p10_per_hour=seen.hazard_quantile_per_hour(0.1),
+        p90_per_hour=seen.hazard_quantile_per_hour(0.9),
         evidence=seen.evidence.value,
         preemptions=seen.preemptions,
         exposure_hours=seen.exposure_hours,
         borrowed_from=seen.borrowed_from,
+        published=_published(seen.published) if seen.published else None,
+    )
+
+
+def _published(found: Published) -> PublishedOut:
+    signal = found.signal
+    return PublishedOut(
+        label=signal.label,
+        what=signal.what,
+        denominator=signal.denominator.value,
+        horizon_s=signal.horizon_s,
+        window_s=signal.window_s,
+        rate_low=signal.rate_low,
+        rate_high=signal.rate_high,
+        source=signal.source_id,
+        effective_at=instant(signal.effective_at),
+        age_s=signal.age_s,
+        low_per_hour=found.bounds.low_per_hour,
+        high_per_hour=found.bounds.high_per_hour,
     )
 
 
@@ -167,13 +193,14 @@ def _later(as_of: datetime, hours: float) -> str:
         return instant(datetime.max.replace(tzinfo=UTC))
 
 
-def figure_out(figure: Figure) -> FigureOut:
+def figure_out(figure: Shipped) -> FigureOut:
     """Return the wire shape of a shipped figure."""
     return FigureOut(
         name=figure.name,
-        value=float(figure.value),
+        value=figure.value,
         unit=figure.unit,
         source=figure.source,
         as_of=str(figure.as_of),
         confidence=str(figure.confidence),
+        own=figure.own,
     )

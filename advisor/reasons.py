@@ -14,9 +14,12 @@ from model.market import CapacityType, Evidence, PriceKind
 from . import format as fmt
 
 OLD_PRICE_S = 14 * 86400.0
+NO_NOTICE = "Reckon with no notice before a preemption: the provider gives none, or none is known."
 
 
-def reasons_for(job: Job, found: Estimate, side: SideCosts, *, meets_deadline: bool) -> tuple[str, ...]:
+def reasons_for(
+    job: Job, found: Estimate, side: SideCosts, *, meets_deadline: bool, no_notice: bool = False
+) -> tuple[str, ...]:
     """Return the sentences for one option, most telling first."""
     told = [
         _deadline(job, found, meets_deadline),
@@ -25,6 +28,7 @@ def reasons_for(job: Job, found: Estimate, side: SideCosts, *, meets_deadline: b
         _evidence(found.statistics),
         _capacity(found.statistics),
         _moving(job, side),
+        NO_NOTICE if no_notice else None,
         _budget(found),
         _price_origin(found.statistics),
     ]
@@ -64,6 +68,12 @@ def _breakeven(found: Estimate) -> str | None:
 def _evidence(seen: PoolStatistics) -> str | None:
     if seen.evidence is Evidence.CONTRACT:
         return None
+    if seen.evidence is Evidence.PUBLISHED:
+        factor = seen.hazard_quantile_per_hour(0.9) / seen.hazard_quantile_per_hour(0.1)
+        return (
+            f"Nobody watched this pool long enough; {seen.borrowed_from}. Its hazard is known within a "
+            f"factor of {fmt.count(factor)} only, which the intervals carry."
+        )
     if seen.evidence is Evidence.BORROWED:
         return f"Its own history is too short; borrowed: {seen.borrowed_from}."
     what = "drops of availability" if seen.evidence is Evidence.PROBES else "preemptions"

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from collector.figures import Figure
+from collector.catalog import Catalog
 from collector.tariffs import Tariffs
 from model.cost import SideCosts, estimate
 from model.errors import InsufficientHistory, LowtideError
 from model.estimate import Estimate, PoolStatistics
+from model.evidence import NOT_TAKEN_BACK
 from model.job import Job
 from model.market import CapacityType, Pool
 from model.statistics import Refusal
@@ -24,6 +25,7 @@ from model.statistics import Refusal
 from .reasons import reasons_for
 from .rules import Rejection, sift
 from .sides import side_costs
+from .used import Shipped, figures_used
 
 LIKELY = 0.5  # An option that meets the deadline less often than this is ranked after the rest.
 MAX_FALLBACKS = 3
@@ -39,6 +41,13 @@ class Option:
     meets_deadline: bool
     reasons: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()  # Pool keys, best first.
+    notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
+    jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
+
+    @property
+    def no_notice(self) -> bool:
+        """True where it may be taken back and no warning is to be reckoned with."""
+        return self.notice_s == 0 and self.pool.capacity_type not in NOT_TAKEN_BACK
 
     @property
     def pool(self) -> Pool:
@@ -55,7 +64,7 @@ class Recommendation:
     seed: int
     options: tuple[Option, ...]
     rejected: tuple[Rejection, ...]
-    figures: tuple[Figure, ...]
+    figures: tuple[Shipped, ...]
 
 
 SidesOf = Callable[[PoolStatistics], SideCosts]
@@ -68,6 +77,7 @@ def recommend(
     tariffs: Tariffs,
     *,
     as_of: datetime,
+    catalog: Catalog | None = None,
     seed: int = 0,
     draws: int = 4000,
 ) -> Recommendation:
@@ -77,7 +87,8 @@ def recommend(
         job: What has to be computed.
         statistics: What is believed of each pool as of that instant.
         refusals: Pools of which the data says too little.
-        tariffs: Egress, storage and notice figures.
+        tariffs: Egress, storage and notice figures, jurisdictions and commitments.
+        catalog: Where list prices come from, to be named among the figures.
         as_of: Now, for the decision; also the job's start.
         seed: Of the draws; the same for every pool, so that pools differ by their merits alone.
         draws: Per pool.
@@ -85,7 +96,7 @@ def recommend(
     Raises:
         InsufficientHistory: Not one pool can be ranked.
     """
-    figures: dict[str, Figure] = {}
+    figures: dict[str, Shipped] = {}
 
     def sides(seen: PoolStatistics) -> SideCosts:
         found, used = side_costs(job, seen.pool, tariffs)
@@ -97,11 +108,13 @@ def recommend(
     rejected = sorted([*rejected, *failed], key=lambda each: each.pool.key)
     if not options:
         raise nothing_left(job, rejected)
+    used = [option.estimate.statistics for option in options]
+    figures.update((each.name, each) for each in figures_used(job, used, statistics, tariffs, catalog))
     return Recommendation(
         job=job,
         as_of=as_of,
         seed=seed,
-        options=_explained(job, options),
+        options=_explained(job, options, tariffs),
         rejected=tuple(rejected),
         figures=tuple(figures[name] for name in sorted(figures)),
     )
@@ -130,14 +143,30 @@ def _order(option: Option) -> tuple[bool, float, str]:
     return not option.meets_deadline, option.estimate.effective_usd_per_gpu_hour.mean, option.pool.key
 
 
-def _explained(job: Job, options: list[Option]) -> tuple[Option, ...]:
+def _explained(job: Job, options: list[Option], tariffs: Tariffs) -> tuple[Option, ...]:
+    placed = [_placed(option, tariffs) for option in options]
     return tuple(
         replace(
             option,
-            reasons=reasons_for(job, option.estimate, option.side, meets_deadline=option.meets_deadline),
+            reasons=reasons_for(
+                job,
+                option.estimate,
+                option.side,
+                meets_deadline=option.meets_deadline,
+                no_notice=option.no_notice,
+            ),
             fallbacks=fallbacks(option, options),
         )
-        for option in options
+        for option in placed
+    )
+
+
+def _placed(option: Option, tariffs: Tariffs) -> Option:
+    law = tariffs.jurisdiction(option.pool.provider, option.pool.region)
+    return replace(
+        option,
+        notice_s=tariffs.notice_s(option.pool.provider).value,
+        jurisdiction=law.tag if law else None,
     )
 
 

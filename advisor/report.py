@@ -164,13 +164,18 @@ def _chart(chart: Chart) -> str:
     )
 
 
+def _value(figure: Json) -> str:
+    """Return a figure's number, or its text where it is a tag or terms."""
+    return figure["value"] if isinstance(figure["value"], str) else f"{figure['value']:g}"
+
+
 def _ranking(recommendation: Json) -> str:
     options = recommendation["options"]
     shown = shown_options(options, SHOWN)
     why = [(str(each["rank"]), each["pool_id"], " ".join(each["reasons"])) for each in options]
     rejected = [(each["pool_id"], each["rule"], each["reason"]) for each in recommendation["rejected"]]
     figures = [
-        (each["name"], f"{each['value']:g} {each['unit']}", each["source"], each["as_of"], each["confidence"])
+        (each["name"], f"{_value(each)} {each['unit']}", each["source"], each["as_of"], each["confidence"])
         for each in recommendation["figures"]
     ]
     return (

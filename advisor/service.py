@@ -23,6 +23,7 @@ from model.errors import ImpossibleInput
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import Pool, PoolHistory
+from model.published import by_place
 from model.statistics import Refusal, all_statistics
 
 from .answers import code_version, instant
@@ -41,7 +42,7 @@ class Service:
     Args:
         store: The only open store.
         catalog: SKUs and list prices.
-        tariffs: Egress, storage and notice figures.
+        tariffs: Egress, storage and notice figures, jurisdictions and commitments.
         clock: Tells now, aware UTC.
         url: Where trainers reach the service; None where nothing listens.
     """
@@ -70,8 +71,9 @@ class Service:
         job = self.job(request.spec, as_of)
         known, refused = self.statistics(job, as_of, request.window_hours)
         found = recommend(
-            job, known, refused, self.tariffs, as_of=as_of, seed=request.seed, draws=request.draws
-        )
+            job, known, refused, self.tariffs,
+            as_of=as_of, catalog=self.catalog, seed=request.seed, draws=request.draws,
+        )  # fmt: skip
         used = [option.estimate.statistics for option in found.options]
         name, body = recommendation_bytes(
             found,
@@ -111,7 +113,14 @@ class Service:
         """
         histories = self.store.pool_histories(as_of=as_of, window=timedelta(hours=window_hours))
         wanted = [history for history in histories if history.sku.gpu_model in job.throughput]
-        return all_statistics(wanted, borrow=job.constraints.borrow)
+        return self.believed(wanted, as_of, borrow=job.constraints.borrow)
+
+    def believed(
+        self, histories: Sequence[PoolHistory], as_of: datetime, *, borrow: str
+    ) -> tuple[list[PoolStatistics], list[Refusal]]:
+        """Return what histories and the signals published by `as_of` let us believe of each pool."""
+        signals = by_place(self.store.interruption_signals(as_of))
+        return all_statistics(histories, borrow=borrow, signals=signals, assumed=self.tariffs.assumed)
 
     def age_s(self, as_of: datetime) -> float | None:
         """Return how old the newest fact is at an instant; None where there is none."""
@@ -132,7 +141,7 @@ class Service:
         """Return every pool with its price, hazard and availability, or why something is unknown."""
         at = as_of or self.clock()
         histories = self.store.pool_histories(as_of=at, window=timedelta(hours=window_hours))
-        known, refused = all_statistics(histories, borrow="provider")
+        known, refused = self.believed(histories, at, borrow="provider")
         statistics = {seen.pool: seen for seen in known}
         reasons = {refusal.pool: refusal.reason for refusal in refused}
         told = [pool_answer(h, statistics.get(h.pool), reasons.get(h.pool)) for h in histories]

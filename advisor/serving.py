@@ -33,16 +33,25 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def open_service(path: Path | None, *, clock: Callable[[], datetime] = utc_now) -> Iterator[Service]:
+def open_service(
+    path: Path | None, *, clock: Callable[[], datetime] = utc_now, tariffs: str | None = None
+) -> Iterator[Service]:
     """Open the store, None for one in memory, and put the service together.
 
+    Args:
+        path: The store's file.
+        clock: Tells now.
+        tariffs: The user's tariff file, which is asked before the built-in one.
+
     Raises:
-        EnvironmentTrouble: Another process holds the store, or it cannot be made.
+        EnvironmentTrouble: Another process holds the store, or a file cannot be read or made.
+        ImpossibleInput: An entry of the tariff file is impossible; file, line and field are named.
     """
+    figures = load_tariffs(Path(tariffs).expanduser() if tariffs else None)
     if path is not None:
         _make_folder(path.parent)
     with Store.open(path, clock=clock) as store:
-        yield Service(store, catalog=load_catalog(), tariffs=load_tariffs(), clock=clock)
+        yield Service(store, catalog=load_catalog(), tariffs=figures, clock=clock)
 
 
 def serve(settings: Settings, *, ready_file: Path | None = None, as_json: bool = False) -> None:
@@ -73,7 +82,7 @@ def run_server(settings: Settings, *, announce: Callable[[str], None]) -> None:
     with _bound(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        with open_service(settings.store_path) as service:
+        with open_service(settings.store_path, tariffs=settings.tariffs) as service:
             service.url = settings.url or f"http://{host}:{port}"
             app = create_app(service, keys=settings.keys)
             config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")

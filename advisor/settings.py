@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8787
     url: str | None = None  # Of a service elsewhere; by default the one at host and port.
     token: str | None = None  # What this command sends to the service.
+    tariffs: Annotated[str, Field(min_length=1)] | None = None  # A file of one's own; see docs/tariffs.md.
     key_hashes: tuple[str, ...] = ()  # What the service accepts: sha256:scope,scope.
 
     @property

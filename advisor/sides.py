@@ -54,7 +54,7 @@ def move(
         return (0.0, 0.0), []
     if (from_provider, from_region) == (pool.provider, pool.region):
         return (0.0, 0.0), []
-    tariff = tariffs.egress_usd_per_gb(from_provider, from_region, pool.provider, pool.region)
+    tariff = tariffs.egress_usd_per_gb(from_provider, from_region, pool.provider, pool.region, moved_bytes)
     money, took_hours = (
         egress_usd(moved_bytes, float(tariff.value)),
         move_hours(moved_bytes, TRANSFER_BYTES_PER_S),

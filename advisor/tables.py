@@ -218,6 +218,8 @@ def hazard_words(hazard: Json) -> str:
     """Return a hazard with what it rests on."""
     if hazard["evidence"] == "contract":
         return "not taken\nback"
+    if hazard["evidence"] == "published":  # A band has no middle to speak of.
+        return f"{hazard['p10_per_hour']:.2g} – {fmt.per_hour(hazard['p90_per_hour'])}\npublished"
     return f"{fmt.per_hour(hazard['per_hour'])}\n{hazard['evidence']}"
 
 

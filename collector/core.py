@@ -33,6 +33,7 @@ class StoreCore:
         self._cursors: dict[int, duckdb.DuckDBPyConnection] = {}  # By thread.
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
+        self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
         self._series: dict[tuple[str, str, str], int] = {}  # Source, pool key and kind -> series number.
 
     @classmethod

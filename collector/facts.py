@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from model.market import Pool, Sku
 
-from .core import StoreCore
+from .ledger import Ledger
 from .sources.base import Source
 from .tables import TEXT, Codes, span
 
@@ -34,7 +34,7 @@ _SKU: Final = pa.schema(
 Skus = Mapping[tuple[str, str], Sku]
 
 
-class FactWrites(StoreCore):
+class FactWrites(Ledger):
     """The writing half of the store that `collector.ingest` uses."""
 
     def begin_ingest(self, source: Source, fingerprint: str | None = None) -> int:
@@ -92,8 +92,12 @@ class FactWrites(StoreCore):
             params |= {"from_at": first, "until_at": last}
         with self._given({"incoming": table}):
             if name == "prices":
-                return self._add_prices(params)
-            return _only(self._script(f"merge_{name}", at=self.now(), **params), "rows_new")
+                rows_new = self._add_prices(params)
+            else:
+                rows_new = _only(self._script(f"merge_{name}", at=self.now(), **params), "rows_new")
+            if rows_new:
+                self.note_days(name)
+            return rows_new
 
     def _add_prices(self, params: dict[str, Any]) -> int:
         """Merge `incoming` prices; those that only repeat stored changes are met and left at once."""

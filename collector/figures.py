@@ -30,6 +30,20 @@ class Figure:
     source: str
     as_of: date
     confidence: str
+    own: bool = False  # From a file of the user's, not from ours.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a figure is, for something that is said and not counted: a tag, the terms of a purchase."""
+
+    name: str
+    value: str
+    unit: str
+    source: str
+    as_of: date
+    confidence: str
+    own: bool = False
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -49,16 +63,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ImpossibleInput(f"{path} is not TOML ({trouble}).", fix="Correct that line.") from None
 
 
-def figure(name: str, table: Mapping[str, Any], path: Path) -> Figure:
+def figure(name: str, table: Mapping[str, Any], where: Path | str, *, own: bool = False) -> Figure:
     """One figure from its table.
+
+    Args:
+        name: What it is of.
+        table: The TOML table.
+        where: The file, or the file and line, for the refusal.
+        own: Whether the file is the user's.
 
     Raises:
         ImpossibleInput: value, unit, source, as_of or confidence is missing or of another type.
     """
+    place = where.name if isinstance(where, Path) else where
     for key, kind in FIELDS.items():
         if not isinstance(table.get(key), kind) or isinstance(table[key], bool):
             raise ImpossibleInput(
-                f"Figure {name!r} in {path.name} has {key} = {table.get(key)!r}.",
+                f"Figure {name!r} in {place} has {key} = {table.get(key)!r}.",
                 fix="Give each figure a value, unit, source, as_of (a date) and confidence.",
             )
     return Figure(
@@ -68,4 +89,5 @@ def figure(name: str, table: Mapping[str, Any], path: Path) -> Figure:
         source=table["source"],
         as_of=table["as_of"],
         confidence=table["confidence"],
+        own=own,
     )

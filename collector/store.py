@@ -19,10 +19,11 @@ from .facts import FactWrites
 from .listings import ListingReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
+from .signals import SignalReads
 from .statistics import StatisticsReads
 
 
-class Store(FactWrites, StatisticsReads, ListingReads, AdvisorRecords):
+class Store(FactWrites, StatisticsReads, ListingReads, SignalReads, AdvisorRecords):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.

@@ -32,7 +32,8 @@ SHAPES: Final[Mapping[str, dict[str, pa.DataType]]] = {
     "bands": {
         "provider": TEXT, "region": TEXT, "sku": TEXT, "what": TEXT, "horizon_s": pa.float64(),
         "rate_low": pa.float64(), "rate_high": pa.float64(), "saving": pa.float64(),
-        "effective_at": INSTANT, "observed_at": INSTANT,
+        "effective_at": INSTANT, "observed_at": INSTANT, "zone": TEXT, "denominator": TEXT,
+        "window_s": pa.float64(), "label": TEXT,
     },
     "tariffs": {
         "provider": TEXT, "region": TEXT, "kind": TEXT, "item": TEXT, "tier": TEXT, "price_usd": TEXT,

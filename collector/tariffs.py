@@ -8,63 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from model.errors import ImpossibleInput
+from model.market import CapacityType
+from model.signals import Assumptions
 
-from .figures import Figure, figure, read_toml
+from .figures import Figure
+from .tariff_entries import Commitment, EgressRule, Jurisdiction
+from .tariff_reading import TariffFile
 
 TARIFFS: Final = Path(__file__).with_name("tariffs.toml")
 ELSEWHERE: Final = "elsewhere"
-PLACES: Final = ("provider", "path", "from_region", "to_region", "from_area", "to_area")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Jurisdiction:
-    """Whose data protection law a region lies under. A tag to decide by, not legal advice."""
-
-    tag: str
-    regime: str
-    policy: str
-    regions: Mapping[str, tuple[str, ...]]  # Provider -> patterns.
-    source: str
-    as_of: date
-    confidence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EgressRule:
-    """A figure and the routes it holds for; an empty condition holds for all."""
-
-    conditions: Mapping[str, tuple[str, ...]]
-    figure: Figure
-
-    def holds(self, route: Mapping[str, str]) -> bool:
-        """True where every condition is met by the route."""
-        return all(
-            any(fnmatchcase(route[key], pattern) for pattern in patterns)
-            for key, patterns in self.conditions.items()
-        )
+BYTES_PER_GB: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariffs:
-    """Egress, storage, notices and jurisdictions."""
+    """Egress, storage, notices, jurisdictions, commitments, and what published bands need assumed."""
 
     areas: Mapping[str, Mapping[str, list[str]]]
     egress: tuple[EgressRule, ...]
     storage: Mapping[str, Figure]
     notice: Mapping[str, Figure]
     jurisdictions: tuple[Jurisdiction, ...]
+    commitments: Mapping[str, Commitment]  # By name.
+    signals: Mapping[str, Figure]  # By field of `model.signals.Assumptions`.
 
     def egress_usd_per_gb(
-        self, from_provider: str, from_region: str, to_provider: str, to_region: str
+        self, from_provider: str, from_region: str, to_provider: str, to_region: str, moved_bytes: float = 0.0
     ) -> Figure:
-        """What the first provider charges for bytes leaving for the second place."""
+        """What the first provider charges for bytes leaving for the second place.
+
+        Args:
+            from_provider: Whose tariff.
+            from_region: Where the bytes lie.
+            to_provider: Whose region they go to; another provider's is reached over the internet.
+            to_region: Where they go.
+            moved_bytes: How many in one month; a tariff in tiers falls with them.
+        """
         same = from_provider == to_provider
         route = {
             "provider": from_provider,
@@ -74,17 +59,46 @@ class Tariffs:
             "from_area": self.area(from_provider, from_region),
             "to_area": self.area(to_provider, to_region),
         }
-        rule = next(rule for rule in self.egress if rule.holds(route))
+        found = self._rule(route).of_volume(moved_bytes / BYTES_PER_GB)
         name = f"egress {from_provider} {from_region} to {to_provider} {to_region}"
-        return replace(rule.figure, name=name)
+        return replace(found, name=name)
+
+    def between_zones_usd_per_gb(self, provider: str, region: str) -> Figure:
+        """What bytes cost that go from one zone of a region to another, each way."""
+        area = self.area(provider, region)
+        route = {
+            "provider": provider,
+            "path": "between_zones",
+            "from_region": region,
+            "to_region": region,
+            "from_area": area,
+            "to_area": area,
+        }
+        return replace(self._rule(route).figure, name=f"egress between zones {provider} {region}")
+
+    def _rule(self, route: Mapping[str, str]) -> EgressRule:
+        return next(rule for rule in self.egress if rule.holds(route))
 
     def storage_usd_per_gb_month(self, provider: str) -> Figure:
         """What keeping checkpoints in the provider's object storage costs."""
-        return self.storage.get(provider, self.storage[ELSEWHERE])
+        return self.storage[provider] if provider in self.storage else _assumed(self.storage, provider)
 
     def notice_s(self, provider: str) -> Figure:
         """The longest warning the provider gives before it takes a machine back."""
-        return self.notice.get(provider, self.notice[ELSEWHERE])
+        return self.notice[provider] if provider in self.notice else _assumed(self.notice, provider)
+
+    def no_notice(self, provider: str) -> bool:
+        """True where a plan must reckon with no warning at all: none is given, or none is known."""
+        return self.notice_s(provider).value == 0
+
+    def commitments_of(self, provider: str, capacity: CapacityType) -> list[Commitment]:
+        """Through which commitments a pool of this kind is bought; none for spot and on-demand."""
+        return [each for each in self.commitments.values() if each.governs(provider, capacity)]
+
+    @property
+    def assumed(self) -> Assumptions:
+        """What a published band does not state and a hazard needs."""
+        return Assumptions(**{name: found.value for name, found in self.signals.items()})
 
     def area(self, provider: str, region: str) -> str:
         """The part of the world a region lies in, or `elsewhere`."""
@@ -101,75 +115,51 @@ class Tariffs:
         return None
 
 
+def _assumed(table: Mapping[str, Figure], provider: str) -> Figure:
+    """The figure for providers that the table does not know, in this one's name."""
+    kind = table[ELSEWHERE].name.split()[0]
+    return replace(table[ELSEWHERE], name=f"{kind} {provider}")
+
+
 @cache
 def load_tariffs(own: Path | None = None) -> Tariffs:
     """Read the built-in tariffs, with a user's file in front where one is given.
 
     Raises:
         EnvironmentTrouble: The user's file cannot be read.
-        ImpossibleInput: A figure is negative or lacks its source, or a rule names an unknown condition.
+        ImpossibleInput: An entry of it is impossible; file, line and field are named.
     """
-    base = _read(TARIFFS)
+    base = _read(TARIFFS, own=False)
     if own is None:
         return base
-    first = _read(own)
-    return Tariffs(
+    first = _read(own, own=True)
+    if strange := set(first.signals) - set(base.signals):
+        raise ImpossibleInput(
+            f"{own.name} has the unknown figure signals.{min(strange)}.",
+            fix=f"Use {', '.join(base.signals)}.",
+        )
+    both = Tariffs(
         areas={**base.areas, **first.areas},
         egress=(*first.egress, *base.egress),
         storage={**base.storage, **first.storage},
         notice={**base.notice, **first.notice},
         jurisdictions=(*first.jurisdictions, *base.jurisdictions),
+        commitments={**base.commitments, **first.commitments},
+        signals={**base.signals, **first.signals},
     )
+    _ = both.assumed  # Refused here, and not where the first band is read.
+    return both
 
 
-def _read(path: Path) -> Tariffs:
+def _read(path: Path, *, own: bool) -> Tariffs:
     """One file; every table of it may be missing."""
-    tables = read_toml(path)
-    if strange := set(tables) - {"areas", "egress", "storage", "notice", "jurisdiction"}:
-        raise ImpossibleInput(
-            f"{path.name} has the unknown table {', '.join(sorted(strange))}.",
-            fix="Use areas, egress, storage, notice and jurisdiction.",
-        )
+    file = TariffFile(path, own=own)
     return Tariffs(
-        areas=tables.get("areas", {}),
-        egress=tuple(_rule(entry, path) for entry in tables.get("egress", [])),
-        storage={p: _figure(f"storage {p}", t, path) for p, t in tables.get("storage", {}).items()},
-        notice={p: _figure(f"notice {p}", t, path) for p, t in tables.get("notice", {}).items()},
-        jurisdictions=tuple(_jurisdiction(entry, path) for entry in tables.get("jurisdiction", [])),
-    )
-
-
-def _figure(name: str, table: Mapping[str, Any], path: Path) -> Figure:
-    """A figure that is not negative."""
-    found = figure(name, table, path)
-    if found.value < 0:
-        raise ImpossibleInput(
-            f"{path.name} sets {name} to {found.value:g} {found.unit}.", fix="Give 0 or more."
-        )
-    return found
-
-
-def _rule(entry: Mapping[str, Any], path: Path) -> EgressRule:
-    """One [[egress]] entry."""
-    place = {key: entry[key] for key in PLACES if key in entry}
-    unknown = set(entry) - set(PLACES) - {"value", "unit", "source", "as_of", "confidence"}
-    if unknown:
-        raise ImpossibleInput(
-            f"An [[egress]] of {path.name} has {', '.join(sorted(unknown))}.",
-            fix=f"Conditions are {', '.join(PLACES)}.",
-        )
-    conditions = {key: (value,) if isinstance(value, str) else tuple(value) for key, value in place.items()}
-    return EgressRule(conditions=conditions, figure=_figure("egress", entry, path))
-
-
-def _jurisdiction(entry: Mapping[str, Any], path: Path) -> Jurisdiction:
-    """One [[jurisdiction]] entry; what is no word of ours is a provider with patterns."""
-    words = ("tag", "regime", "policy", "source", "as_of", "confidence")
-    if missing := [word for word in words if word not in entry]:
-        raise ImpossibleInput(
-            f"A [[jurisdiction]] of {path.name} lacks {', '.join(missing)}.", fix="State all of them."
-        )
-    return Jurisdiction(
-        **{word: entry[word] for word in words},
-        regions={key: tuple(value) for key, value in entry.items() if key not in words},
+        areas=file.areas(),
+        egress=file.egress(),
+        storage=file.figures("storage"),
+        notice=file.figures("notice"),
+        jurisdictions=file.jurisdictions(),
+        commitments=file.commitments(),
+        signals=file.figures("signals"),
     )

@@ -67,7 +67,7 @@ def _option_row(option: Option) -> dict[str, Any]:
         "rank": str(option["rank"]),
         "pool_id": option["pool_id"],
         "capacity_type": words.capacity(option),
-        "borrowed": option["hazard"]["evidence"] in ("borrowed", "none"),
+        "borrowed": option["hazard"]["evidence"] in ("borrowed", "published", "none"),
         "effective_spread": fmt.spread_usd(option["effective_usd_per_gpu_hour"], 3),
         "cost_spread": fmt.spread_usd(option["cost_usd"]),
         "finish_spread": fmt.spread_hours(option["finish_hours"]),
@@ -149,8 +149,9 @@ def rejected_table(rejected: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def figures_table(figures: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the figures an answer rests on that nobody observed, each with source and date."""
     columns = {"name": "Figure", "value": "Value", "unit": "Unit", "source": "Source",
-               "as_of": "As of", "confidence": "Confidence"}  # fmt: skip
-    rows = [{title: str(each[name]) for name, title in columns.items()} for each in figures]
+               "as_of": "As of", "confidence": "Confidence", "own": "Whose"}  # fmt: skip
+    told = [{**each, "own": "yours" if each.get("own") else "built in"} for each in figures]
+    rows = [{title: str(each[name]) for name, title in columns.items()} for each in told]
     return pd.DataFrame(rows, columns=list(columns.values()))
 
 

@@ -20,6 +20,7 @@ EVIDENCE = {
     "tenures": "from instances that ran here",
     "probes": "from capacity that was there and then was not",
     "borrowed": "borrowed from other pools",
+    "published": "from a published band alone",
     "contract": "the provider does not take it back",
     "none": "nothing was seen",
 }
@@ -67,6 +68,9 @@ def hazard(option: Mapping[str, Any]) -> str:
         return "0/h, by contract"
     if seen["evidence"] == "none" or seen["per_hour"] is None:
         return f"{UNKNOWN} no time at risk was seen"
+    if seen["evidence"] == "published":
+        ends = (seen["p10_per_hour"], seen["p90_per_hour"])
+        return f"{fmt.per_hour(seen['per_hour'])} ({' – '.join(map(fmt.per_hour, ends))}), published band"
     basis = f"{fmt.count(seen['preemptions'])} in {fmt.count(seen['exposure_hours'])} h"
     return f"{fmt.per_hour(seen['per_hour'])}, {basis}" + (
         ", borrowed" if seen["evidence"] == "borrowed" else ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from .lifetime import Belief
 from .market import Evidence, Pool, PriceKind, Sku
+from .published import Published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,11 @@ class PoolStatistics:
     observed_until: datetime | None
     sources: tuple[str, ...]
     synthetic: bool
+    published: Published | None = None  # The band the hazard rests on, where it rests on one.
+
+    def hazard_quantile_per_hour(self, probability: float) -> float:
+        """Hazard per instance-hour not exceeded with that probability."""
+        return Belief(self.hazard_shape, self.hazard_rate_hours).quantile_per_hour(probability)
 
     @property
     def hazard_per_hour(self) -> float:

@@ -13,6 +13,7 @@ from math import log
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import gammaincinv
 
 from .errors import InsufficientHistory
 from .validity import Floats, quantity, share
@@ -34,6 +35,14 @@ class Belief:
     def mean_per_hour(self) -> float:
         """Mean preemptions per instance-hour; infinite for a belief without exposure."""
         return self.shape / self.rate_hours if self.rate_hours else float("inf")
+
+    def quantile_per_hour(self, probability: float) -> float:
+        """Hazard per instance-hour not exceeded with that probability; 0 where it is 0 by contract."""
+        if self.shape == 0:
+            return 0.0
+        if self.rate_hours == 0:
+            return float("inf")
+        return float(gammaincinv(self.shape, float(share("Probability", probability)))) / self.rate_hours
 
 
 JEFFREYS = Belief(JEFFREYS_SHAPE, 0.0)

@@ -49,6 +49,7 @@ class Evidence(StrEnum):
     TENURES = "tenures"  # Instances that ran, with how each ended.
     PROBES = "probes"  # Availability that vanished: a proxy, exposure is time seen available.
     BORROWED = "borrowed"  # Sibling pools stand in; the interval is theirs.
+    PUBLISHED = "published"  # Only a band that a provider publishes; an interval, never a point.
     CONTRACT = "contract"  # On-demand and reserved: the provider does not take it back.
     NONE = "none"  # Unknown, which is never zero.
 

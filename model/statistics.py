@@ -1,7 +1,7 @@
 """From what was seen of a pool to what is believed of it, with what that belief rests on.
 
-Evidence in falling order: its own tenures, its own probes, its siblings, refusal. A pool
-nobody watched never gets hazard zero, and a wait nobody saw never takes zero hours.
+What the hazard rests on is `model.evidence`'s choice. A pool nobody watched never gets hazard
+zero, and a wait nobody saw never takes zero hours.
 Nothing here reads a clock or a store.
 """
 
@@ -12,28 +12,17 @@ from dataclasses import dataclass
 
 from .errors import ImpossibleInput, InsufficientHistory, LowtideError
 from .estimate import PoolStatistics
-from .lifetime import JEFFREYS, Belief, updated
-from .market import CapacityType, Evidence, Pool, PoolHistory
-from .siblings import (
-    ALONE,
-    BORROWING,
-    MIN_EXPOSURE_HOURS,
-    Siblings,
-    Sightings,
-    best_sightings,
-    counts,
-    families,
-    family,
-    nearest_siblings,
-)
+from .evidence import NOT_TAKEN_BACK, danger, name_of
+from .market import CapacityType, Pool, PoolHistory
+from .published import NO_SIGNALS, Signals, published_of, why_unused
+from .siblings import ALONE, BORROWING, MIN_EXPOSURE_HOURS, Siblings, families, family, nearest_siblings
+from .signals import ASSUMED, Assumptions
 from .validity import quantity
 
 __all__ = ["MIN_EXPOSURE_HOURS", "Refusal", "all_statistics", "pool_statistics"]
 
 ASSUMED_GAP_HOURS = 2.0  # Where no wait was ever recorded: above the median, 1.6 h, of 13 AWS pools 2022-23.
 PRIOR_GAPS = 1.0  # The gap of siblings, or the assumed one, weighs as much as one recorded wait.
-
-NOT_TAKEN_BACK = frozenset({CapacityType.ON_DEMAND, CapacityType.RESERVED, CapacityType.CAPACITY_BLOCK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +41,15 @@ def pool_statistics(history: PoolHistory) -> PoolStatistics:
         InsufficientHistory: No price, or under 48 h of exposure, with the number that is missing.
         ImpossibleInput: A price or a count in the history is impossible.
     """
-    return _believed(history, ALONE, "none")
+    return _believed(history, ALONE, "none", NO_SIGNALS, ASSUMED)
 
 
 def all_statistics(
-    histories: Iterable[PoolHistory], *, borrow: str
+    histories: Iterable[PoolHistory],
+    *,
+    borrow: str,
+    signals: Signals = NO_SIGNALS,
+    assumed: Assumptions = ASSUMED,
 ) -> tuple[list[PoolStatistics], list[Refusal]]:
     """Return statistics of every pool that supports them, in input order, and who was refused.
 
@@ -64,6 +57,9 @@ def all_statistics(
         histories: One per pool, all as of the same instant.
         borrow: How far siblings may speak for a pool: none, region, or provider (region first).
             Siblings also shrink a pool's own small counts.
+        signals: Published bands by place (`published.by_place`), visible at that instant. They
+            speak for a pool for which no sighting does, whatever `borrow` says.
+        assumed: What a band does not state and a hazard needs.
 
     Raises:
         ImpossibleInput: `borrow` is none of the three.
@@ -76,88 +72,13 @@ def all_statistics(
     refused: list[Refusal] = []
     for history in known:
         try:
-            found.append(
-                _believed(history, nearest_siblings(history, relatives[family(history)], borrow), borrow)
-            )
+            siblings = nearest_siblings(history, relatives[family(history)], borrow)
+            found.append(_believed(history, siblings, borrow, signals, assumed))
         except LowtideError as refusal:
             refused.append(
                 Refusal(pool=history.pool, rule=refusal.slug, reason=f"{refusal.seen} {refusal.fix}")
             )
     return found, refused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Danger:
-    """How likely a pool is taken away, on what evidence, and in whose name."""
-
-    belief: Belief
-    evidence: Evidence
-    preemptions: int
-    exposure_hours: float
-    borrowed_from: str | None = None
-
-
-def _danger(history: PoolHistory, siblings: Siblings, borrow: str) -> _Danger:
-    if history.pool.capacity_type in NOT_TAKEN_BACK:
-        return _Danger(belief=Belief(0.0, 0.0), evidence=Evidence.CONTRACT, preemptions=0, exposure_hours=0.0)
-    own = best_sightings(history)
-    if own is not None:
-        return _own_danger(history, siblings, own)
-    lent = best_sightings(siblings)
-    if lent is None:
-        raise _too_little(history, siblings, borrow)
-    return _borrowed_danger(history, siblings, lent)
-
-
-def _own_danger(history: PoolHistory, siblings: Siblings, kind: Sightings) -> _Danger:
-    preemptions, exposed = counts(history, kind)
-    prior = siblings.belief(kind) if siblings.exposure_hours(kind) >= MIN_EXPOSURE_HOURS else JEFFREYS
-    return _Danger(
-        belief=updated(prior, preemptions, exposed),
-        evidence=kind,
-        preemptions=preemptions,
-        exposure_hours=exposed,
-    )
-
-
-def _borrowed_danger(history: PoolHistory, siblings: Siblings, kind: Sightings) -> _Danger:
-    """Return the siblings' belief, updated by what little the pool itself was watched."""
-    seen = [counts(h, kind) for h in siblings.histories if counts(h, kind)[1] > 0]
-    preemptions, exposed = sum(k for k, _ in seen), sum(hours for _, hours in seen)
-    what = "preemptions" if kind is Evidence.TENURES else "drops of availability"
-    own, own_hours = counts(history, kind)
-    besides = f", and its own {own} in {own_hours:.0f} h" if own_hours else ""
-    return _Danger(
-        belief=updated(siblings.belief(kind), own, own_hours),
-        evidence=Evidence.BORROWED,
-        preemptions=preemptions,
-        exposure_hours=exposed,
-        borrowed_from=(
-            f"hazard from {len(seen)} sibling pool{'s' * (len(seen) > 1)} in {siblings.scope}: "
-            f"{preemptions} {what} in {exposed:.0f} h{besides}"
-        ),
-    )
-
-
-def _too_little(history: PoolHistory, siblings: Siblings, borrow: str) -> InsufficientHistory:
-    exposed = max(history.tenure_exposure_hours, history.probe_up_hours)
-    days = history.window.total_seconds() / 86_400
-    wider = f"Widen the window (--window {3 * days:.0f}d)"
-    others = {
-        "none": f"{wider}, or accept the regional figure with --borrow region.",
-        "region": f"{wider}, or accept the provider's figure with --borrow provider.",
-        "provider": f"{wider}, or collect probes of this pool or of its siblings.",
-    }
-    return InsufficientHistory(
-        f"{_name(history.pool)} has {exposed:.0f} instance-hours of exposure in the last {days:.0f} days"
-        f"{'' if borrow == 'none' else f', and no siblings within its {borrow} have enough'}; "
-        f"a hazard needs {MIN_EXPOSURE_HOURS:.0f} to mean anything.",
-        fix=others[borrow],
-    )
-
-
-def _name(pool: Pool) -> str:
-    return f"{pool.zone or pool.region} {pool.sku}"
 
 
 def _gap(history: PoolHistory, siblings: Siblings) -> tuple[float, str | None]:
@@ -183,20 +104,25 @@ def _gap(history: PoolHistory, siblings: Siblings) -> tuple[float, str | None]:
     return gap_hours, None if history.probe_gaps else origin
 
 
-def _believed(history: PoolHistory, siblings: Siblings, borrow: str) -> PoolStatistics:
+def _believed(
+    history: PoolHistory, siblings: Siblings, borrow: str, signals: Signals, assumed: Assumptions
+) -> PoolStatistics:
     pool = history.pool
     if history.price_usd_per_hour is None or history.price_kind is None:
         raise InsufficientHistory(
-            f"{_name(pool)} has no price in force as of {history.as_of:%Y-%m-%d %H:%M} UTC; "
+            f"{name_of(pool)} has no price in force as of {history.as_of:%Y-%m-%d %H:%M} UTC; "
             "a cost needs at least 1.",
             fix="Collect prices of this pool, or add a list price with its source to the catalog.",
         )
     price = float(quantity("Price", float(history.price_usd_per_hour), "USD/h", above_zero=True))
-    danger = _danger(history, siblings, borrow)
+    published = published_of(pool, signals, assumed)
+    unused = None if published else why_unused(pool, signals, assumed)
+    believed = danger(history, siblings, published, borrow=borrow, unused=unused)
+    used = believed.published.signal if believed.published else None
     gap_hours, gap_origin = _gap(history, siblings)
     seen_at = history.price_observed_at or history.price_effective_at
     list_price = history.on_demand_usd_per_hour
-    words = [part for part in (danger.borrowed_from, gap_origin) if part]
+    words = [part for part in (believed.borrowed_from, gap_origin) if part]
     return PoolStatistics(
         pool=pool,
         sku=history.sku,
@@ -208,19 +134,20 @@ def _believed(history: PoolHistory, siblings: Siblings, borrow: str) -> PoolStat
         price_log_sd=history.price_log_sd or 0.0,
         price_changes=history.price_changes,
         on_demand_usd_per_hour=float(list_price) if list_price is not None else _own_list_price(pool, price),
-        evidence=danger.evidence,
+        evidence=believed.evidence,
         borrowed_from="; ".join(words) or None,
-        preemptions=danger.preemptions,
-        exposure_hours=danger.exposure_hours,
-        hazard_shape=danger.belief.shape,
-        hazard_rate_hours=danger.belief.rate_hours,
+        preemptions=believed.preemptions,
+        exposure_hours=believed.exposure_hours,
+        hazard_shape=believed.belief.shape,
+        hazard_rate_hours=believed.belief.rate_hours,
         available_share=_share(history),
         available_now=history.available_now,
         up_hours=history.up_hours,
         gap_hours=gap_hours,
         observed_until=history.observed_until,
-        sources=history.sources,
-        synthetic=history.synthetic,
+        sources=tuple(sorted({*history.sources, used.source_id})) if used else history.sources,
+        synthetic=history.synthetic or (used is not None and used.synthetic),
+        published=believed.published,
     )
 
 

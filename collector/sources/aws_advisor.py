@@ -20,7 +20,7 @@ import pandas as pd
 from model.market import Sku
 
 from .base import Batch, SourceSkipped, UnreadableSource
-from .recorded_published import ADVISOR_WHAT, BANDS, MONTH_S
+from .recorded_published import ADVISOR, BANDS
 from .retry import endpoint, fetch
 from .web import PATIENT, Patience
 
@@ -81,25 +81,24 @@ class AwsAdvisor:
             raise UnreadableSource(
                 f"{endpoint(answer.request)} answered in another shape ({type(foreign).__name__}).", fix=AGAIN
             ) from None
-        table = pd.DataFrame(rows, columns=["region", "sku", "rate_low", "rate_high", "saving"])
+        table = pd.DataFrame(rows, columns=["region", "sku", "label", "rate_low", "rate_high", "saving"])
         return table.assign(
-            provider="aws",
-            what=ADVISOR_WHAT,
-            horizon_s=MONTH_S,
+            **ADVISOR,
             effective_at=pd.Timestamp(effective_at),
             observed_at=pd.Timestamp(at),
         )
 
 
-def _rows(content: dict[str, Any], wanted: set[str]) -> Iterator[tuple[str, str, float, float | None, float]]:
-    """Region, machine, band and saving of every Linux entry.
+def _rows(
+    content: dict[str, Any], wanted: set[str]
+) -> Iterator[tuple[str, str, str, float, float | None, float]]:
+    """Region, machine, label, band and saving of every Linux entry.
 
     Raises:
         KeyError: A band has a label that is not known, so its limits are not either.
     """
-    band_of = {entry["index"]: BANDS[entry["label"]] for entry in content["ranges"]}
+    band_of = {entry["index"]: (entry["label"], *BANDS[entry["label"]]) for entry in content["ranges"]}
     for region, systems in content["spot_advisor"].items():
         for sku, found in systems.get("Linux", {}).items():
             if sku in wanted:
-                low, high = band_of[found["r"]]
-                yield region, sku, low, high, found["s"] / 100
+                yield region, sku, *band_of[found["r"]], found["s"] / 100

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import httpx
 
+from model.signals import Denominator
+
 from ..catalog import load_catalog
 from .base import Batch
 from .findings import Findings
@@ -36,6 +38,7 @@ BANDS: Final[Mapping[str, tuple[float, float | None]]] = {  # Percent per hour -
     "20+": (0.20, None),
 }
 HOUR_S: Final = 3600.0
+WINDOW_S: Final = 28 * 86_400.0
 WHAT: Final = (
     "Azure Resource Graph: share of running spot machines evicted per hour, over the trailing 28 days"
 )
@@ -108,6 +111,7 @@ class AzureEviction:
             low, high = BANDS[label]
             found.band(
                 provider="azure", region=region, sku=canonical(size), what=WHAT, horizon_s=HOUR_S,
+                window_s=WINDOW_S, denominator=Denominator.RUNNING, label=label,
                 rate_low=low, rate_high=high, effective_at=found.at,
             )  # fmt: skip
         return found.batch()

@@ -10,7 +10,8 @@ Frames (pandas), one row per observation:
               lost), kind; optional currency and unit
     probes    pool_id, effective_at, observed_at, wanted, obtainable, holds_s
     tenures   pool_id, instance_ref, began_at, ended_at, end_cause, began_before, observed_at
-    bands, tariffs, inventory, demand    columns of the tables of schema/0002_published.sql
+    bands, tariffs, inventory, demand    columns of the tables of schema/0002_published.sql; bands
+              also those of schema/0008_signals.sql: zone, denominator, window_s, label
     scores, interruptions, offers, listings    columns of the tables of schema/0004_signals.sql
     overheads    columns of the table of schema/0006_overheads.sql
     rejected  reason, content (the row as JSON)

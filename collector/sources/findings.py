@@ -16,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from model.market import CapacityType, Pool, Sku
+from model.signals import Denominator
 
 from .base import Batch
 from .neo_gpus import derived_note
@@ -83,9 +84,21 @@ class Findings:
             }
         )
 
-    def band(self, **columns: object) -> None:
-        """A published share; the columns of interruption_band but observed_at."""
-        self._bands.append({"saving": None, **columns, "observed_at": self.at})
+    def band(
+        self, *, denominator: Denominator = Denominator.UNKNOWN, window_s: float | None = None,
+        label: str | None = None, zone: str | None = None, **columns: object,
+    ) -> None:  # fmt: skip
+        """A published share; the columns of interruption_band but observed_at.
+
+        Args:
+            denominator: The machines it is a share of; a share of unknown machines says no hazard.
+            window_s: Seconds it was averaged over; None where the publisher does not say.
+            label: The band as published; None for a share without one.
+            zone: None for a share of the region.
+            columns: The rest of the row.
+        """
+        kept = {"denominator": denominator.value, "window_s": window_s, "label": label, "zone": zone}
+        self._bands.append({"saving": None, **columns, **kept, "observed_at": self.at})
 
     def score(self, **columns: object) -> None:
         """An answer to a placement question; the columns of placement_score but its instants."""

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from model.market import CapacityType
+from model.signals import Denominator
 
 from .base import Batch
 from .findings import Findings, instant, pool_key
@@ -107,9 +108,10 @@ class GcpCapacityHistory:
             found.reject("share or interval is impossible", content)
         else:
             what = WHAT.format(zone=f" in {zone}" if zone else "")
+            span_s = (until_at - from_at).total_seconds()
             found.band(
-                provider="gcp", region=region, sku=machine, what=what,
-                horizon_s=(until_at - from_at).total_seconds(), rate_low=share, rate_high=share,
+                provider="gcp", region=region, zone=zone, sku=machine, what=what, horizon_s=span_s,
+                window_s=span_s, denominator=Denominator.STOPPED, rate_low=share, rate_high=share,
                 effective_at=until_at,
             )  # fmt: skip
 

@@ -6,13 +6,14 @@ a rate. The Alibaba tables count hours from an unstated beginning and stay in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from model.market import Sku
+from model.signals import Denominator
 
 from ..catalog import GIB, load_catalog
 from .base import Batch, UnreadableSource, pool_keys, reject
@@ -30,6 +31,14 @@ BANDS: Final = {  # The Advisor's label -> share, low and high; its own numbers 
 ADVISOR_WHAT: Final = (
     "AWS Spot Advisor: share of running spot instances interrupted in the trailing month, region-wide"
 )
+ADVISOR: Final[Mapping[str, Any]] = {  # What every band of the Advisor is.
+    "provider": "aws",
+    "zone": None,
+    "what": ADVISOR_WHAT,
+    "denominator": Denominator.RUNNING.value,
+    "horizon_s": MONTH_S,
+    "window_s": MONTH_S,
+}
 SKYPILOT_FROM: Final = pd.Timestamp("2025-07-01", tz="UTC")  # "After June 2025": the first day it can be.
 SKYPILOT_GPUS: Final = {  # The accelerators of the catalogue -> GPU model, memory in GiB.
     "V100": ("V100-16GB", 16),
@@ -80,18 +89,17 @@ def read_advisor(path: Path) -> Iterator[Batch]:
         )
     gpus = {name for provider, name in load_catalog().skus if provider == "aws"}
     rows = [
-        (region, system, sku, *BANDS[labels[found["r"]]], found["s"] / 100)
+        (region, system, sku, labels[found["r"]], *BANDS[labels[found["r"]]], found["s"] / 100)
         for region, systems in content["spot_advisor"].items()
         for system, machines in systems.items()
         for sku, found in machines.items()
         if sku in gpus
     ]
-    table = pd.DataFrame(rows, columns=["region", "system", "sku", "rate_low", "rate_high", "saving"])
+    columns = ["region", "system", "sku", "label", "rate_low", "rate_high", "saving"]
+    table = pd.DataFrame(rows, columns=columns)
     linux = table["system"] == "Linux"
     at = pd.Timestamp(date_in(path))
-    bands = table[linux].drop(columns="system").assign(
-        provider="aws", what=ADVISOR_WHAT, horizon_s=MONTH_S, effective_at=at, observed_at=at
-    )  # fmt: skip
+    bands = table[linux].drop(columns="system").assign(**ADVISOR, effective_at=at, observed_at=at)
     yield Batch(bands=bands, rejected=reject(table[~linux], "system is Windows"))
 
 

@@ -17,6 +17,8 @@ from collector.collect import collect_recorded
 from collector.ingest import IngestReport
 from collector.store import Store
 from model.market import Pool, PoolHistory, PriceKind
+from model.published import by_place, published_of
+from model.signals import Assumptions, literal_bounds
 
 pytestmark = pytest.mark.recorded
 
@@ -203,6 +205,21 @@ def test_advisor_bands_are_stored_with_their_horizon(store, recorded_data):
             "WHERE sku = 'p3.2xlarge' AND region = 'us-east-1'"
         ).fetchall()
     assert rows == [(0.20, None, 30 * 86_400.0)]
+
+
+def test_recorded_pools_lie_within_what_their_published_band_lets_us_believe(store):
+    # The Advisor's bands are of February 2021, the probes of autumn 2022 and February 2023.
+    old = Assumptions(most_age_days=3650)
+    within, literal = [], []
+    for as_of in (datetime(2022, 11, 24, tzinfo=UTC), datetime(2023, 4, 1, tzinfo=UTC)):
+        signals = by_place(store.interruption_signals(as_of))
+        for history in histories(store, as_of).values():
+            band = published_of(history.pool, signals, old)
+            if band is not None and history.probe_up_hours >= 48:
+                hazard = history.probe_drops / history.probe_up_hours
+                within.append(band.bounds.low_per_hour <= hazard <= band.bounds.high_per_hour)
+                literal.append(hazard <= literal_bounds(band.signal).high_per_hour)
+    assert (len(within), sum(within), sum(literal)) == (13, 13, 0)
 
 
 def test_alibabas_cluster_is_counted_whole(store):

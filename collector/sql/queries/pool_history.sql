@@ -19,7 +19,7 @@
 --          observed_from, observed_until   span of probes and tenures in the window
 --          sources, synthetic         who says so; whether any of it is generated
 WITH price AS (
-    SELECT price_stat.* EXCLUDE (nano), kind AS price_kind, (nano::DECIMAL(28, 9) * 0.000000001::DECIMAL(9, 9))::DECIMAL(18, 9) AS usd
+    SELECT price_stat.* EXCLUDE (nano, series), kind AS price_kind, (nano::DECIMAL(28, 9) * 0.000000001::DECIMAL(9, 9))::DECIMAL(18, 9) AS usd
     FROM price_stat JOIN series USING (series_no)
 ),
 -- When the price in force was last seen again: in the last week, or else ever.
@@ -51,7 +51,10 @@ on_demand AS (
 ),
 said AS (
     SELECT s.pool_no, list(DISTINCT source_id ORDER BY source_id) AS sources, bool_or(source.kind = 'synthetic') AS synthetic
-    FROM (FROM price_source UNION ALL FROM probe_source UNION ALL FROM tenure_source) AS s
+    FROM (
+        SELECT pool_no, unnest(series) AS series_no FROM price_stat
+        UNION ALL FROM probe_source UNION ALL FROM tenure_source
+    ) AS s
     JOIN series USING (series_no) JOIN source USING (source_id)
     GROUP BY s.pool_no
 )

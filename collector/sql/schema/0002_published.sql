@@ -1,15 +1,20 @@
 -- What providers and archives publish that is neither a price of a pool nor an event in one.
 
 -- A published band, never a rate: "between rate_low and rate_high of the denominator were
--- interrupted over horizon_s". rate_high is NULL where the band is open.
+-- interrupted over horizon_s". The denominator keeps a month of running machines and a day of
+-- stopped ones apart, so that both can lie here without being taken for one another.
 CREATE TABLE interruption_band (
     provider       VARCHAR NOT NULL,
     region         VARCHAR NOT NULL,
+    zone           VARCHAR,                -- NULL: the share is of the region
     sku            VARCHAR NOT NULL,
     what           VARCHAR NOT NULL,       -- in words: who publishes which share of what
+    denominator    VARCHAR NOT NULL,       -- running | stopped | launched: what the share is of | unknown
     horizon_s      DOUBLE NOT NULL,        -- the span the share is taken over
+    window_s       DOUBLE,                 -- the time it was averaged over; NULL: not stated
+    label          VARCHAR,                -- the band as its publisher writes it; NULL: a share without a band
     rate_low       DOUBLE NOT NULL,        -- 0..1
-    rate_high      DOUBLE,                 -- 0..1
+    rate_high      DOUBLE,                 -- 0..1; NULL: the band is open
     saving         DOUBLE,                 -- published 1 - spot / on-demand, 0..1
     effective_at   TIMESTAMPTZ NOT NULL,
     observed_at    TIMESTAMPTZ NOT NULL,

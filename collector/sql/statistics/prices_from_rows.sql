@@ -1,21 +1,21 @@
 -- What did each pool cost in the window? From the changes themselves.
 --
--- Input    `chosen`, `rival_repeat` of chosen.sql
+-- Input    `chosen`, `rival_repeat` of chosen.sql; `by_row`: the series of `chosen` to be looked at
 -- Params   $as_of, $window: nothing effective or observed later is seen
 -- Leaves   `price_stat`, one row per pool with a price in force at some instant of the window:
 --          nano (price in force at the end, 1e-9 USD per hour), series_no and observed_at of it,
 --          changed_at (when it came into force), changes; us (microseconds with a price) and the
 --          sums over them of price (usd_us) and of log price in 1e-9 (log_us, log2_us), all whole
---          numbers, so that any order of adding gives the same sum; low, high (nano)
---          `price_source`: pool_no, series_no of every row that was used
+--          numbers, so that any order of adding gives the same sum; low, high (nano); series (those of
+--          every price that stood at some instant of it)
 CREATE OR REPLACE TEMP TABLE price_row AS
 WITH bounds AS (SELECT $as_of::TIMESTAMPTZ AS as_of, $as_of::TIMESTAMPTZ - $window::INTERVAL AS from_at),
-dated AS (
+dated AS NOT MATERIALIZED (
     SELECT pool_no, p.series_no, rank, effective_at, observed_at, price_usd_per_hour
-    FROM price_change AS p JOIN chosen USING (series_no)
+    FROM price_change AS p JOIN by_row USING (series_no)
     UNION ALL
     SELECT pool_no, p.series_no, rank, effective_at, observed_at, price_usd_per_hour
-    FROM rival_repeat AS p JOIN chosen USING (series_no)
+    FROM rival_repeat AS p JOIN by_row USING (series_no)
 ),
 -- The price carried in: looked for in the week before, then for the others in all of the past.
 near AS (
@@ -29,7 +29,7 @@ near AS (
 far AS (
     SELECT pool_no, arg_max({s: series_no, e: effective_at, o: observed_at, p: price_usd_per_hour},
                             (effective_at, rank, observed_at, price_usd_per_hour)) AS row
-    FROM dated JOIN (SELECT DISTINCT pool_no FROM chosen ANTI JOIN near USING (pool_no)) AS missing USING (pool_no)
+    FROM dated JOIN (SELECT DISTINCT pool_no FROM by_row ANTI JOIN near USING (pool_no)) AS missing USING (pool_no)
     WHERE effective_at <= $as_of::TIMESTAMPTZ - $window::INTERVAL - INTERVAL 7 DAY AND observed_at <= $as_of
     GROUP BY pool_no
 )
@@ -58,7 +58,6 @@ SELECT pool_no, max(nano) FILTER (until_at IS NULL) AS nano, max(series_no) FILT
        max(effective_at) FILTER (before IS DISTINCT FROM nano) AS changed_at,
        count(*) FILTER (before <> nano) AS changes,
        sum(us)::BIGINT AS us, sum(nano::HUGEINT * us) AS usd_us, sum(log_nano::HUGEINT * us) AS log_us,
-       sum(log_nano::HUGEINT * log_nano * us) AS log2_us, min(nano) AS low, max(nano) AS high
+       sum(log_nano::HUGEINT * log_nano * us) AS log2_us, min(nano) AS low, max(nano) AS high,
+       list(DISTINCT series_no) AS series
 FROM piece GROUP BY pool_no;
-
-CREATE OR REPLACE TEMP TABLE price_source AS SELECT DISTINCT pool_no, series_no FROM price_row;

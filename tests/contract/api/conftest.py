@@ -148,6 +148,12 @@ def http_of() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def hand_made() -> HandMade:
+    """The market's rows, for a service of a test's own."""
+    return HandMade()
+
+
+@pytest.fixture
 def recommended(http: TestClient, spec: dict[str, Any]) -> dict[str, Any]:
     """An answered recommendation."""
     answered = http.post("/v1/recommendations", json={"spec": spec, "draws": 400})

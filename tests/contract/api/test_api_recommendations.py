@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from advisor.serving import open_service
+from collector.ingest import ingest
+from collector.sources.azure_eviction import WHAT
+from collector.sources.base import Batch
+from collector.sources.findings import Findings
+from model.market import Sku
+from model.signals import Denominator
+
+NOW = datetime(2023, 3, 1, tzinfo=UTC)
 EAST = "aws/us-east-1/name:us-east-1a/p3.2xlarge/spot"
 
 
@@ -125,3 +138,138 @@ def test_an_unknown_recommendation_is_not_found(http):
     answered = http.get("/v1/recommendations/rec-0000000000000000")
     assert answered.status_code == 404
     assert answered.headers["content-type"] == "application/problem+json"
+
+
+def test_every_figure_used_is_listed_with_its_source_and_whose_it_is(http, spec):
+    # Data in us-west-2: a move to us-east-1, its rate, storage, notice of spot, on-demand of both regions.
+    spec["data"] = {"dataset_bytes": 500_000_000_000, "provider": "aws", "region": "us-west-2"}
+    figures = {figure["name"]: figure for figure in ask(http, spec).json()["figures"]}
+    assert set(figures) == {
+        "egress aws us-west-2 to aws us-east-1",
+        "transfer_rate",
+        "storage aws",
+        "notice aws",
+        "on-demand price aws us-east-1 p3.2xlarge",
+        "on-demand price aws us-west-2 p3.2xlarge",
+    }
+    for figure in figures.values():
+        assert set(figure) == {"name", "value", "unit", "source", "as_of", "confidence", "own"}
+        assert figure["source"]
+        assert figure["confidence"]
+        assert not figure["own"]
+    notice, price = figures["notice aws"], figures["on-demand price aws us-east-1 p3.2xlarge"]
+    assert (notice["value"], notice["unit"]) == (120.0, "s")
+    assert (price["value"], price["unit"], price["source"]) == (3.06, "USD/h", "hand-made")
+    assert price["confidence"] == "recorded by this store"
+
+
+def test_the_law_of_the_data_and_of_the_options_is_among_the_figures(http, spec):
+    spec["data"] = {"dataset_bytes": 1_000_000_000, "provider": "aws", "region": "eu-west-1"}
+    answer = ask(http, spec).json()
+    figures = {figure["name"]: figure for figure in answer["figures"]}
+    assert figures["jurisdiction aws eu-west-1"]["value"] == "EU/EEA"
+    assert "GDPR" in figures["jurisdiction aws eu-west-1"]["source"]
+    assert {option["jurisdiction"] for option in answer["options"]} == {
+        None
+    }  # The table has none for the US.
+
+
+def test_a_figure_of_the_users_own_is_used_and_marked(http_of, spec, hand_made, tmp_path):
+    # 500 GB at an own 0.001 USD/GB are 0.50 USD, where the built-in 0.02 would be 10.
+    own = tmp_path / "tariffs.toml"
+    own.write_text(
+        '[[egress]]\nprovider = "aws"\npath = "inter_region"\nvalue = 0.001\nunit = "USD/GB"\n'
+        'source = "our contract"\nas_of = 2023-01-01\nconfidence = "high"\n\n'
+        '[notice.aws]\nvalue = 0\nunit = "s"\nsource = "our drill"\nas_of = 2023-01-01\nconfidence = "high"\n'
+    )
+    spec["data"] = {"dataset_bytes": 500_000_000_000, "provider": "aws", "region": "us-west-2"}
+    with open_service(None, clock=lambda: NOW, tariffs=str(own)) as service:
+        ingest(service.store, hand_made)
+        with http_of(service) as http:
+            answer = ask(http, spec).json()
+    figures = {figure["name"]: figure for figure in answer["figures"]}
+    assert figures["egress aws us-west-2 to aws us-east-1"]["value"] == 0.001
+    assert {name for name, figure in figures.items() if figure["own"]} == {
+        "egress aws us-west-2 to aws us-east-1",
+        "notice aws",
+    }
+    east = next(option for option in answer["options"] if option["pool_id"] == EAST)
+    assert "costs $0.50 and" in " ".join(east["reasons"])
+    assert (east["notice_s"], east["no_notice"]) == (0.0, True)
+    assert any("no notice before a preemption" in reason for reason in east["reasons"])
+    assert not any(o["no_notice"] for o in answer["options"] if o["capacity_type"] == "on_demand")
+
+
+EUROPE = "azure/westeurope/-/Standard_NC6s_v3/spot"
+EUROPE_OD = "azure/westeurope/-/Standard_NC6s_v3/on_demand"
+
+
+class PublishedOnly:
+    """A price and an eviction band of Azure's, and not one probe or tenure."""
+
+    source_id = "azure-eviction"
+    kind = "recorded"
+    licence = "none"
+    note = "made up for a test"
+    origin = "memory"
+
+    def batches(self) -> Iterator[Batch]:
+        """Five to ten percent per hour over 28 days, two days old."""
+        found = Findings(at=NOW - timedelta(days=2))
+        found.price(EUROPE, Decimal("0.60"))
+        found.price(EUROPE_OD, Decimal("3.06"))
+        found.band(
+            provider="azure", region="westeurope", sku="Standard_NC6s_v3", what=WHAT, horizon_s=3600.0,
+            window_s=28 * 86_400.0, denominator=Denominator.RUNNING, label="5-10", rate_low=0.05,
+            rate_high=0.10, effective_at=found.at,
+        )  # fmt: skip
+        sku = Sku(provider="azure", name="Standard_NC6s_v3", gpu_model="V100-16GB", gpu_count=1)
+        yield replace(found.batch(), skus=(sku,))
+
+
+@pytest.fixture
+def azure(http_of):
+    """A client of a service that knows nothing but that."""
+    with open_service(None, clock=lambda: NOW) as service:
+        ingest(service.store, PublishedOnly())
+        with http_of(service) as http:
+            yield http
+
+
+def test_a_pool_with_a_published_band_alone_is_ranked_with_a_wide_interval(azure, spec):
+    answer = ask(azure, spec).json()
+    spot = next(option for option in answer["options"] if option["pool_id"] == EUROPE)
+    hazard = spot["hazard"]
+    assert hazard["evidence"] == "published"
+    # By hand: -ln(.95) / 672 h to -ln(.90) / 1 h; the ratio of both is 1380.
+    assert hazard["p10_per_hour"] == pytest.approx(7.6329e-5, rel=1e-4)
+    assert hazard["p90_per_hour"] == pytest.approx(0.1053605, rel=1e-4)
+    assert hazard["p90_per_hour"] / hazard["p10_per_hour"] == pytest.approx(1380.3, rel=1e-3)
+    published = hazard["published"]
+    assert (published["label"], published["denominator"], published["source"]) == (
+        "5-10", "running", "azure-eviction",
+    )  # fmt: skip
+    assert (published["horizon_s"], published["window_s"], published["age_s"]) == (
+        3600.0,
+        2419200.0,
+        172800.0,
+    )
+    told = " ".join(spot["reasons"])
+    assert "published band 5-10 % of running machines per 1 h averaged over 28 d" in told
+    assert "(azure-eviction, 2 d old)" in told
+    assert "known within a factor of 1,380 only" in told
+    assert "signals shortest_exposure_hours" in {figure["name"] for figure in answer["figures"]}
+    assert "jurisdiction azure westeurope" in {figure["name"] for figure in answer["figures"]}
+    assert spot["jurisdiction"] == "EU/EEA"
+
+
+def test_the_market_says_what_a_published_hazard_rests_on(azure):
+    (spot,) = [p for p in azure.get("/v1/pools").json()["pools"] if p["pool_id"] == EUROPE]
+    assert spot["refusal"] is None
+    assert spot["hazard"]["evidence"] == "published"
+    assert "80 % between 7.6e-05 and 0.11 per hour" in spot["hazard"]["borrowed_from"]
+
+
+def test_before_the_band_was_known_the_pool_is_refused(azure):
+    earlier = {"as_of": "2023-02-26T23:00:00Z"}
+    assert azure.get("/v1/pools", params=earlier).json()["pools"] == []

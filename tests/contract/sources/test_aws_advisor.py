@@ -81,7 +81,9 @@ def test_a_band_is_an_interval_over_a_month_and_never_a_point():
     assert (bands.loc["p4d.24xlarge", "rate_low"], bands.loc["p4d.24xlarge", "rate_high"]) == (0.0, 0.05)
     assert bands.loc["p5.48xlarge", "rate_low"] == 0.20
     assert pd.isna(bands.loc["p5.48xlarge", "rate_high"])  # Above 20 % is open, not 100 %.
-    assert set(bands["horizon_s"]) == {30 * 86_400.0}
+    assert set(bands["horizon_s"]) == set(bands["window_s"]) == {30 * 86_400.0}
+    assert set(bands["denominator"]) == {"running"}
+    assert bands.loc["p5.48xlarge", "label"] == ">20%"
     assert bands.loc["p4d.24xlarge", "saving"] == pytest.approx(0.61)
 
 

@@ -57,6 +57,9 @@ def test_a_band_stays_a_band_with_its_hour(source_of):
     assert bands.loc["Standard_NC24ads_A100_v4", "rate_low"] == 0.20
     assert pd.isna(bands.loc["Standard_NC24ads_A100_v4", "rate_high"])
     assert bands["horizon_s"].unique().tolist() == [3600.0]
+    assert bands["window_s"].unique().tolist() == [28 * 86_400.0]
+    assert bands["denominator"].unique().tolist() == ["running"]
+    assert bands.loc["Standard_NC24ads_A100_v4", "label"] == "20+"
     assert "per hour" in bands["what"].iloc[0]
 
 

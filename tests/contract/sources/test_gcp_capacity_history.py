@@ -61,6 +61,8 @@ def test_a_preemption_rate_stays_a_share_of_the_machines_that_stopped(source_of)
     assert bands["rate_low"].tolist() == bands["rate_high"].tolist() == [0.25, 0.5]
     assert set(bands["horizon_s"]) == {86_400.0}
     assert "stopped running" in bands["what"].iloc[0]
+    assert (set(bands["denominator"]), set(bands["window_s"])) == ({"stopped"}, {86_400.0})
+    assert bands["label"].isna().all()
     assert bands["effective_at"].tolist() == [pd.Timestamp(f"2026-11-{d}T08:00Z") for d in (18, 19)]
 
 
@@ -76,6 +78,7 @@ def test_a_zone_is_asked_by_its_path_and_kept_in_the_pool(source_of):
     facts = facts_of(source)
     assert set(facts["prices"]["pool_id"]) == {f"gcp/us-central1/us-central1-a/{H100}/spot"}
     assert set(facts["bands"]["region"]) == {"us-central1"}
+    assert set(facts["bands"]["zone"]) == {"us-central1-a"}
     assert "us-central1-a" in facts["bands"]["what"].iloc[0]
 
 

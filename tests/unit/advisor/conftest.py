@@ -21,7 +21,7 @@ class FlatTariffs:
     """Two cents a gigabyte between regions, nine between providers, 2.3 cents to keep one for a month."""
 
     def egress_usd_per_gb(
-        self, from_provider: str, from_region: str, to_provider: str, to_region: str
+        self, from_provider: str, from_region: str, to_provider: str, to_region: str, moved_bytes: float = 0.0
     ) -> Figure:
         """Two cents, or nine."""
         return self._figure("egress", 0.02 if from_provider == to_provider else 0.09, "USD/GB")
@@ -33,6 +33,13 @@ class FlatTariffs:
     def notice_s(self, provider: str) -> Figure:
         """Two minutes."""
         return self._figure(f"notice {provider}", 120.0, "s")
+
+    def jurisdiction(self, provider: str, region: str) -> None:
+        """Nobody's law."""
+
+    def commitments_of(self, provider: str, capacity: CapacityType) -> list[Any]:
+        """None on sale."""
+        return []
 
     @staticmethod
     def _figure(name: str, value: float, unit: str) -> Figure:

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from advisor.client import Client, ServiceProblem, ServiceUnreachable
-from advisor.serving import run_server, utc_now
-from advisor.settings import Settings
+from advisor.serving import open_service, run_server, utc_now
+from advisor.settings import Settings, load_settings
 from collector.database import StoreLocked
 from collector.store import Store
 from model.errors import EnvironmentTrouble, ImpossibleInput
@@ -125,3 +125,23 @@ def test_a_foreign_server_that_answers_with_a_page_is_no_service_of_ours():
         pytest.raises(ServiceProblem, match="no problem of ours"),
     ):
         client.status()
+
+
+def test_a_bad_tariff_file_is_refused_before_the_store_is_opened(tmp_path):
+    own, store = tmp_path / "mine.toml", tmp_path / "store.duckdb"
+    own.write_text("[notice.aws]\nvalue = 60\n")
+    with (
+        pytest.raises(ImpossibleInput, match=r"mine\.toml line 1 has unit = None"),
+        open_service(store, tariffs=str(own)),
+    ):
+        pass
+    assert not store.exists()
+
+
+def test_the_setting_names_the_tariff_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOWTIDE_TARIFFS", str(tmp_path / "mine.toml"))
+    assert load_settings().tariffs == str(tmp_path / "mine.toml")
+    monkeypatch.delenv("LOWTIDE_TARIFFS")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lowtide.toml").write_text('tariffs = "ours.toml"\n')
+    assert load_settings().tariffs == "ours.toml"

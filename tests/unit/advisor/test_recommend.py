@@ -62,7 +62,11 @@ def test_data_that_lies_elsewhere_is_paid_for(job, spot, tariffs):
     assert sides["us-east-1"].egress_hours == pytest.approx(500 / 3600)
     told = " ".join(next(o for o in found.options if o.pool.region == "us-east-1").reasons)
     assert "500 GB of data from aws us-west-2 costs $10.00 and 8 min" in told
-    assert {figure.name for figure in found.figures} == {"egress", "storage aws", "transfer_rate"}
+    regions = ("us-east-1", "us-west-2")
+    assert {figure.name for figure in found.figures} == {
+        "egress", "storage aws", "transfer_rate", "notice aws",
+        *(f"on-demand price aws {region} p3.2xlarge" for region in regions),
+    }  # fmt: skip
 
 
 def test_reasons_carry_the_saving_the_hazard_and_the_break_even(job, spot, on_demand, tariffs):

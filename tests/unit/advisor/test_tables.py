@@ -11,6 +11,7 @@ from rich.console import Console
 from advisor.tables import (
     Ranking,
     article_text,
+    hazard_words,
     ingest_renderable,
     recommendation_renderable,
     rejected_table,
@@ -126,3 +127,8 @@ def test_a_narrow_terminal_breaks_no_number_and_a_wide_one_has_every_column():
         assert "(11.90 – 13.60)" in text
     assert "Hazard" not in narrow
     assert "0.021/h" in wide
+
+
+def test_a_published_hazard_shows_both_its_ends():
+    hazard = {"evidence": "published", "per_hour": 0.036, "p10_per_hour": 7.6e-5, "p90_per_hour": 0.105}
+    assert hazard_words(hazard) == "7.6e-05 – 0.105/h\npublished"

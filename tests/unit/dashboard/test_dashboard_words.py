@@ -63,6 +63,12 @@ def test_a_hazard_says_what_it_rests_on() -> None:
     assert words.hazard({"hazard": {**seen, "evidence": "borrowed"}}) == "0.0262/h, 16 in 610 h, borrowed"
 
 
+def test_a_published_hazard_is_shown_with_both_its_ends() -> None:
+    seen = {"per_hour": 0.0362, "p10_per_hour": 0.0000763, "p90_per_hour": 0.105, "evidence": "published",
+            "preemptions": 0, "exposure_hours": 0.0}  # fmt: skip
+    assert words.hazard({"hazard": seen}) == "0.0362/h (7.63e-05/h – 0.105/h), published band"
+
+
 def test_a_hazard_nobody_saw_is_a_dash_and_no_zero() -> None:
     unseen = {"per_hour": None, "evidence": "none", "preemptions": 0, "exposure_hours": 0.0}
     assert words.hazard({"hazard": unseen}) == "– no time at risk was seen"

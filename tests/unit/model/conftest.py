@@ -12,6 +12,7 @@ import pytest
 from model.estimate import PoolStatistics
 from model.job import Constraints, Job, Overheads
 from model.market import CapacityType, Evidence, Pool, PoolHistory, PriceKind, Sku
+from model.signals import Denominator, Signal
 
 AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
 GPU = "H100-80GB"
@@ -150,3 +151,61 @@ def job() -> Callable[..., Job]:
         return Job(**plain | changes)
 
     return build
+
+
+@pytest.fixture
+def signal() -> Callable[..., Signal]:
+    """The Advisor's 5-10 % of the machines running in a month, three days old."""
+
+    def build(**changes: Any) -> Signal:
+        plain: dict[str, Any] = {
+            "provider": "aws",
+            "region": "us-east-1",
+            "zone": None,
+            "sku": "p5.48xlarge",
+            "source_id": "aws-spot-advisor-live",
+            "what": "AWS Spot Advisor: share of running spot instances interrupted in the trailing month",
+            "label": "5-10%",
+            "denominator": Denominator.RUNNING,
+            "horizon_s": 720 * 3600.0,
+            "window_s": 720 * 3600.0,
+            "rate_low": 0.05,
+            "rate_high": 0.10,
+            "effective_at": AS_OF - timedelta(days=3),
+            "observed_at": AS_OF - timedelta(days=3),
+            "age_s": 3 * 86_400.0,
+        }
+        return Signal(**plain | changes)
+
+    return build
+
+
+@pytest.fixture
+def hourly(signal: Callable[..., Signal]) -> Callable[..., Signal]:
+    """Azure's 5-10 % per hour over 28 days."""
+    azure = {
+        "provider": "azure",
+        "source_id": "azure-eviction",
+        "what": "Azure Resource Graph: share of running spot machines evicted per hour",
+        "label": "5-10",
+        "horizon_s": 3600.0,
+        "window_s": 672 * 3600.0,
+    }
+    return lambda **changes: signal(**azure | changes)
+
+
+@pytest.fixture
+def stopped(signal: Callable[..., Signal]) -> Callable[..., Signal]:
+    """Google's quarter of the machines that stopped in a day."""
+    google = {
+        "provider": "gcp",
+        "source_id": "gcp-capacity-history",
+        "what": "Google capacityHistory",
+        "label": None,
+        "denominator": Denominator.STOPPED,
+        "horizon_s": 86_400.0,
+        "window_s": 86_400.0,
+        "rate_low": 0.25,
+        "rate_high": 0.25,
+    }
+    return lambda **changes: signal(**google | changes)

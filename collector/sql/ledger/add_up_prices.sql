@@ -1,0 +1,41 @@
+-- Add up the price rows of one month, day by day.
+--
+-- Params   $month DATE, $next_month DATE; $all: every day of it, or only those touched
+CREATE OR REPLACE TEMP TABLE dirty AS
+SELECT DISTINCT pool_no, day FROM touched_price JOIN series USING (series_no)
+WHERE day >= $month AND day < $next_month AND NOT $all;
+
+DELETE FROM price_day
+WHERE day >= $month AND day < $next_month AND ($all OR (pool_no, day) IN (FROM dirty));
+
+INSERT INTO price_day BY NAME
+WITH dated AS (
+    SELECT pool_no, p.series_no, CASE kind WHEN 'recorded' THEN 3 WHEN 'synthetic' THEN 2 ELSE 1 END AS rank,
+           effective_at, observed_at, price_usd_per_hour, effective_at::DATE AS day
+    FROM price_change AS p JOIN series USING (series_no)
+    WHERE effective_at >= $month::TIMESTAMPTZ AND effective_at < $next_month::TIMESTAMPTZ
+      AND ($all OR (pool_no, effective_at::DATE) IN (FROM dirty))
+),
+step AS (
+    SELECT pool_no, day, series_no, effective_at, observed_at, round(price_usd_per_hour::DOUBLE * 1e9)::BIGINT AS nano,
+           lead(effective_at) OVER in_order AS until_at
+    FROM dated
+    WINDOW in_order AS (PARTITION BY pool_no, day ORDER BY effective_at, rank, observed_at, price_usd_per_hour)
+    QUALIFY until_at IS NULL OR until_at > effective_at
+),
+piece AS (
+    SELECT *, round(ln(nano * 1e-9) * 1e9)::BIGINT AS log_nano,
+           lag(nano) OVER (PARTITION BY pool_no, day ORDER BY effective_at) AS before,
+           coalesce(epoch_us(until_at) - epoch_us(effective_at), 0) AS us
+    FROM step
+)
+SELECT pool_no, day, min(effective_at) AS first_at, max(effective_at) AS last_at,
+       arg_min(nano, effective_at) AS first_nano, arg_max(nano, effective_at) AS last_nano,
+       arg_max(series_no, effective_at) AS series_no, arg_max(observed_at, effective_at) AS observed_at,
+       max(effective_at) FILTER (before <> nano) AS changed_at, count(*) FILTER (before <> nano) AS changes,
+       sum(nano::HUGEINT * us) AS usd_us, sum(log_nano::HUGEINT * us) AS log_us,
+       sum(log_nano::HUGEINT * log_nano * us) AS log2_us, min(nano) AS low, max(nano) AS high,
+       list(DISTINCT series_no) AS series
+FROM piece GROUP BY pool_no, day;
+
+DELETE FROM touched_price WHERE day >= $month AND day < $next_month;

@@ -1,0 +1,45 @@
+-- The day ledger: what each pool's facts of one UTC day add up to, so that a window of a year is the
+-- sum of its days. It is derived, may be dropped at any time, and is no part of a lake.
+--
+-- A day's sums cover its rows up to the last one; what the last row goes on for is known only with
+-- the next day that has a row. So a new row changes the day it falls on and no other.
+CREATE TABLE IF NOT EXISTS price_day (
+    pool_no      INTEGER NOT NULL,
+    day          DATE NOT NULL,
+    first_at     TIMESTAMPTZ NOT NULL,
+    last_at      TIMESTAMPTZ NOT NULL,
+    first_nano   BIGINT NOT NULL,          -- 1e-9 USD per hour
+    last_nano    BIGINT NOT NULL,
+    series_no    INTEGER NOT NULL,         -- of the last row
+    observed_at  TIMESTAMPTZ NOT NULL,     -- of the last row
+    changed_at   TIMESTAMPTZ,              -- last change within the day
+    changes      BIGINT NOT NULL,          -- within the day
+    usd_us       HUGEINT NOT NULL,         -- from the first to the last row, as in statistics/prices_from_rows.sql
+    log_us       HUGEINT NOT NULL,
+    log2_us      HUGEINT NOT NULL,
+    low          BIGINT NOT NULL,
+    high         BIGINT NOT NULL,
+    series       INTEGER[] NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS probe_day (
+    series_no     INTEGER NOT NULL,
+    wanted        INTEGER NOT NULL,
+    day           DATE NOT NULL,
+    first_at      TIMESTAMPTZ NOT NULL,
+    first_up      BOOLEAN NOT NULL,
+    last_at       TIMESTAMPTZ NOT NULL,
+    last_up       BOOLEAN NOT NULL,
+    holds_us      BIGINT NOT NULL,         -- of the last probe
+    drops         BIGINT NOT NULL,
+    gaps          BIGINT NOT NULL,
+    up_us         BIGINT NOT NULL,
+    gap_us        BIGINT NOT NULL,
+    last_down_at  TIMESTAMPTZ
+);
+
+-- Days that gained or lost a row since they were added up.
+CREATE TABLE IF NOT EXISTS touched_price (series_no INTEGER NOT NULL, day DATE NOT NULL);
+CREATE TABLE IF NOT EXISTS touched_probe (series_no INTEGER NOT NULL, day DATE NOT NULL);
+
+CREATE TABLE IF NOT EXISTS ledger_state (version INTEGER NOT NULL); -- A row: every day was added up once.
