@@ -38,7 +38,9 @@ class Pieces:
 
 
 minutes = st.integers(0, MINUTES) | st.sampled_from([0, 1440, 2880, 2880 - 1, MINUTES])
-price = st.tuples(st.sampled_from(POOLS), minutes, st.sampled_from([0, 0, 5]), st.sampled_from(["1", "2", "3.5"]))
+price = st.tuples(
+    st.sampled_from(POOLS), minutes, st.sampled_from([0, 0, 5]), st.sampled_from(["1", "2", "3.5"])
+)
 probe = st.tuples(st.sampled_from(POOLS[:1]), minutes, st.integers(0, 2), st.sampled_from([600.0, 7200.0]))
 deliveries = st.lists(
     st.tuples(
