@@ -86,7 +86,7 @@ def deliver(store: Store, delivery) -> None:
 
 
 @given(deliveries, st.integers(0, MINUTES), st.integers(1, 60 * 24 * 12), st.sampled_from([None, POOLS[0]]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_days_and_rows_give_the_same_answer(given_deliveries, late_minute, window_minutes, pool_id):
     first, *later = given_deliveries
     with Store.open(None, clock=lambda: LATEST) as store:
