@@ -42,6 +42,7 @@ def create_app(service: Service, *, keys: Sequence[Key] = ()) -> FastAPI:
         responses=problems.declared(),
     )
     app.state.service, app.state.keys, app.state.metrics = service, tuple(keys), Metrics()
+    service.collecting.told = app.state.metrics.count_rows
     app.include_router(router)
     app.include_router(runs_router)
     problems.install(app)
@@ -107,12 +108,21 @@ def pool(
 
 
 @router.post("/v1/collect", dependencies=[Depends(needs("admin"))])
-def collect(body: CollectRequest, service: ServiceOf, metrics: MetricsOf) -> Response:
-    """Read recorded history or the synthetic market into the store, once."""
-    reports = service.collect(body)
-    for fate in ("new", "duplicate", "quarantined"):
-        metrics.rows.labels(fate).inc(sum(report[f"rows_{fate}"] for report in reports))
-    return answer(reports)
+def collect(body: CollectRequest, service: ServiceOf) -> Response:
+    """Read a feed, recorded history or the synthetic market into the store, once."""
+    return answer(service.collect(body))
+
+
+@router.get("/v1/collect/status", dependencies=reads)
+def collect_status(service: ServiceOf) -> Response:
+    """Return per source: age, rows, last outcome and error, next run, gaps."""
+    return answer(service.collect_status())
+
+
+@router.get("/v1/collect/progress", dependencies=reads)
+def collect_progress(service: ServiceOf) -> Response:
+    """Return what is being read at this moment."""
+    return answer(service.collect_progress())
 
 
 @router.post("/v1/store/snapshot", status_code=201, dependencies=[Depends(needs("admin"))])
@@ -140,9 +150,11 @@ def status(service: ServiceOf) -> Response:
 
 
 @router.get("/metrics", dependencies=reads)
-def metrics(metrics: MetricsOf) -> Response:
+def metrics(metrics: MetricsOf, service: ServiceOf) -> Response:
     """Return the counters for Prometheus."""
-    return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+    return Response(
+        metrics.text(service.collecting.sources(gaps=False)), media_type="text/plain; version=0.0.4"
+    )
 
 
 @router.get("/livez")

@@ -23,8 +23,8 @@ import click
 
 VERBS = {
     "demo": "The whole loop, offline: market, ranking, plan, training under preemptions, report.",
-    "serve": "Run the service: the store and the HTTP API in one process.",
-    "collect": "Read recorded market history into the store, once.",
+    "serve": "Run the service: feeds by the clock, the store and the HTTP API in one process.",
+    "collect": "Read a feed or recorded history into the store, once; or say how each feed stands.",
     "estimate": "Effective price of a job per pool, with parts and interval.",
     "plan": "Choose a pool for a job and write plan.json.",
     "run": "Start a job, survive its losses, go on until done.",
@@ -36,6 +36,7 @@ EXTRAS = {  # Top-level module that may be missing -> the extra that brings it.
     "duckdb": "server", "pyarrow": "server", "numpy": "server", "scipy": "server", "pandas": "server",
     "pydantic": "server", "pydantic_settings": "server", "fastapi": "server", "uvicorn": "server",
     "httpx": "server", "starlette": "server", "apscheduler": "server", "prometheus_client": "server",
+    "boto3": "server", "botocore": "server", "google": "server", "requests": "server",
     "streamlit": "dashboard", "altair": "dashboard", "torch": "trainer", "blake3": "trainer",
 }  # fmt: skip
 OUR_FAULT, USAGE, ENVIRONMENT, INTERRUPTED = 1, 2, 4, 130

@@ -170,13 +170,31 @@ class Client:
         return self._get(f"/v1/pools/{_key(key)}/probes", from_at=from_at, until_at=until_at, as_of=as_of)
 
     def collect(
-        self, source: str, *, path: str | None = None, seed: int = 0, available_means: int = 1
+        self,
+        source: str,
+        *,
+        path: str | None = None,
+        seed: int = 0,
+        available_means: int = 1,
+        since: When = None,
+        regions: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Have the service read a source once; reports of what it read."""
-        body = {"source": source, "path": path, "seed": seed, "available_means": available_means}
+        body = {
+            "source": source, "path": path, "seed": seed, "available_means": available_means,
+            "since": _written(since), "regions": list(regions),
+        }  # fmt: skip
         found = self._ask("POST", "/v1/collect", body, timeout=None)
         reports: list[dict[str, Any]] = found.json()
         return reports
+
+    def collect_status(self) -> dict[str, Any]:
+        """Return how every live source stands."""
+        return self._get("/v1/collect/status")
+
+    def collect_progress(self) -> dict[str, Any]:
+        """Return what is being read at this moment."""
+        return self._get("/v1/collect/progress")
 
     def snapshot(self, path: str) -> dict[str, Any]:
         """Have the service write a copy of its store to a new file on its machine."""
@@ -202,6 +220,10 @@ class Client:
         except LowtideError:
             return False
         return True
+
+    def date(self) -> str:
+        """Return what time it is for the service, as its Date header says; empty where it has none."""
+        return str(self._ask("GET", "/livez").headers.get("date", ""))
 
     def metrics(self) -> str:
         """Return the counters as Prometheus reads them."""

@@ -19,10 +19,11 @@ from .api import create_app
 from .client import Client
 from .service import Service
 from .serving import open_service, utc_now
-from .settings import Settings, load_settings
+from .settings import Settings, credentials, load_settings
 
 LOOPBACK = "127.0.0.1"
 START_S = 20.0
+GRACE_S = 2  # For answers under way when the verb is done.
 
 
 @contextmanager
@@ -49,11 +50,15 @@ def connected(
             client.status()  # Trouble is better met here than halfway through.
             yield client
     else:
-        with (
-            open_service(settings.store_path, tariffs=settings.tariffs) as service,
-            answering(service) as client,
-        ):
-            yield client
+        feeds = settings.collect.config()
+        opened = open_service(
+            settings.store_path, tariffs=settings.tariffs, feeds=feeds, environ=credentials()
+        )
+        with opened as service, answering(service) as client:
+            try:
+                yield client
+            finally:  # A verb that was stopped by hand does not wait for a feed that does not answer.
+                service.collecting.stop(0)
 
 
 def _answers(settings: Settings) -> bool:
@@ -72,9 +77,10 @@ def answering(service: Service) -> Iterator[Client]:
     """Serve from a thread on a free loopback port, and yield a client of it."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         service.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            create_app(service, keys=()), log_level="warning", access_log=False, lifespan="off"
-        )
+        config = uvicorn.Config(  # It would complain of answers that nobody waits for; our faults have a log.
+            create_app(service, keys=()), log_level="critical", access_log=False, lifespan="off",
+            timeout_graceful_shutdown=GRACE_S,
+        )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="service", daemon=True

@@ -31,7 +31,7 @@ class Finding:
     """One check: whether it passed, what was seen, and what to do where it did not."""
 
     check: str
-    ok: bool
+    ok: bool | None  # None: it could not be made; that is no pass.
     seen: str
     fix: str = ""
 
@@ -46,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from extras()
     yield disk(settings.store_path)
     yield from data(settings)
+    yield from live(settings)
 
 
 def python() -> Finding:
@@ -79,45 +80,82 @@ def disk(store: Path) -> Finding:
     )
 
 
+def live(settings: Settings) -> Iterator[Finding]:
+    """Check credentials of feeds and the clock, where the extra for it is installed."""
+    try:
+        from .doctor_feeds import feeds
+    except ModuleNotFoundError as missing:
+        yield Finding(check="feeds", ok=None, seen=f"not checked: {missing.name} is not installed")
+        return
+    yield from feeds(settings, lambda: datetime.now(UTC))
+
+
 def data(settings: Settings) -> Iterator[Finding]:
     """Check the service, or else the store's file, and how old its facts are."""
     from model.errors import LowtideError
 
-    from .client import Client
+    from .client import Client, ServiceUnreachable
+    from .doctor_feeds import sources
 
-    try:
-        with Client(settings.service_url, settings.token) as client:
+    where = settings.service_url
+    with Client(where, settings.token) as client:
+        try:
             status = client.status()
-            yield Finding(check="service", ok=True, seen=f"answers at {settings.service_url}")
-            yield from ages(client.quality()["sources"])
-            if status["synthetic"]:
-                yield Finding(check="market", ok=True, seen="synthetic: made by the generator, not recorded")
-    except LowtideError:
-        yield Finding(
-            check="service",
-            ok=True,
-            seen=f"none at {settings.service_url}; verbs will open the store themselves",
-        )
-        yield from stored(settings.store_path)
+        except ServiceUnreachable:
+            yield Finding(
+                check="service", ok=True, seen=f"none at {where}; verbs will open the store themselves"
+            )
+            yield from stored(settings)
+            return
+        except LowtideError as refusal:  # Something is there, and it does not talk to us.
+            yield Finding(check="service", ok=False, seen=refusal.seen, fix=refusal.fix)
+            yield Finding(check="sources", ok=None, seen="not checked: the service did not say")
+            return
+        yield Finding(check="service", ok=True, seen=f"answers at {where}")
+        yield held(settings.store_path, str(status["store"]), where)
+        yield from ages(client.quality()["sources"])
+        yield from sources(client.collect_status()["sources"])
+        if status["synthetic"]:
+            yield Finding(check="market", ok=True, seen="synthetic: made by the generator, not recorded")
 
 
-def stored(path: Path) -> Iterator[Finding]:
-    """Check the store's file where no service holds it."""
+def held(ours: Path, theirs: str, where: str) -> Finding:
+    """Say who holds the store's file; one that the service does not hold may be held by another."""
+    if str(ours) == theirs:
+        return Finding(check="lock", ok=True, seen=f"{ours} is held by the service at {where}")
+    return Finding(
+        check="lock", ok=None, seen=f"not checked: the service at {where} holds {theirs}, and not {ours}"
+    )
+
+
+def stored(settings: Settings) -> Iterator[Finding]:
+    """Check the store's file where no service holds it, and the sources it tells of."""
     from collector.store import Store
     from model.errors import LowtideError
 
+    from .collecting import Collecting
+    from .doctor_feeds import sources
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    path = settings.store_path
     if not path.exists():
         yield Finding(check="store", ok=False, seen=f"no store at {path}", fix="Type: lowtide collect sample")
         return
     try:
-        with Store.open(path, clock=lambda: datetime.now(UTC)) as store:
+        with Store.open(path, clock=now) as store:
             problems = store.verify()
             seen = "; ".join(problems) or f"{path} keeps all its rules"
+            yield Finding(check="lock", ok=True, seen=f"nobody holds {path}")
             yield Finding(
                 check="store", ok=not problems, seen=seen, fix="Restore a snapshot, or collect again."
             )
+            known = Collecting(store, clock=now, config=settings.collect.config(), environ={})
+            yield from sources(known.sources())
     except LowtideError as error:
-        yield Finding(check="store", ok=False, seen=error.seen, fix=error.fix)
+        check = "lock" if error.slug == "store-locked" else "store"
+        yield Finding(check=check, ok=False, seen=error.seen, fix=error.fix)
 
 
 def ages(sources: list[dict[str, object]]) -> Iterator[Finding]:

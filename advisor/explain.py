@@ -66,14 +66,19 @@ def _unknown(parts: list[Any], where: str, model: type[BaseModel] | None) -> str
 def known_fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     """Return the field names of the section at `path` inside a model; none where there is no section."""
     for part in path:
-        field = model.model_fields.get(str(part))
+        field = {shown: model.model_fields[name] for name, shown in _shown_names(model)}.get(str(part))
         inner = field and next(
             (each for each in (field.annotation, *get_args(field.annotation)) if _is_model(each)), None
         )
         if not inner:
             return []
         model = inner
-    return list(model.model_fields)
+    return [shown for _, shown in _shown_names(model)]
+
+
+def _shown_names(model: type[BaseModel]) -> list[tuple[str, str]]:
+    """Return each field's name in Python and the one that people write."""
+    return [(name, field.alias or name) for name, field in model.model_fields.items()]
 
 
 def readable(text: str, limit: int = 80) -> str:

@@ -7,16 +7,14 @@ when, how old the newest fact is, from which sources, and whether any of it is s
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from collector.catalog import Catalog
-from collector.collect import collect_recorded, collect_sample
-from collector.ingest import IngestReport
+from collector.feed_config import FeedsConfig
 from collector.store import Store
 from collector.tariffs import Tariffs
 from model.errors import ImpossibleInput
@@ -27,6 +25,7 @@ from model.published import by_place
 from model.statistics import Refusal, all_statistics
 
 from .answers import code_version, instant
+from .collecting import Collecting
 from .jobfile import refuse_unsold
 from .market import capped, pool_answer, price_answer, probe_answer
 from .missing import Missing
@@ -45,6 +44,8 @@ class Service:
         tariffs: Egress, storage and notice figures, jurisdictions and commitments.
         clock: Tells now, aware UTC.
         url: Where trainers reach the service; None where nothing listens.
+        feeds: The live feeds that are configured.
+        environ: Where their credentials are looked up by name.
     """
 
     def __init__(
@@ -55,10 +56,15 @@ class Service:
         tariffs: Tariffs,
         clock: Callable[[], datetime],
         url: str | None = None,
+        feeds: FeedsConfig | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.store, self.catalog, self.tariffs, self.clock = store, catalog, tariffs, clock
         self.url = url
         self.runs = Runs(self)
+        self.collecting = Collecting(
+            store, clock=clock, config=feeds or FeedsConfig(), environ={} if environ is None else environ
+        )
 
     def recommend(self, request: RecommendationRequest) -> bytes:
         """Rank pools for a job and keep the answer; returns the stored bytes.
@@ -197,17 +203,17 @@ class Service:
         """Read a source into the store once; reading it again adds nothing.
 
         Raises:
-            ImpossibleInput: Recorded history without a path.
+            ImpossibleInput: The request cannot be; see `Collecting.collect`.
         """
-        if request.source == "sample":
-            with tempfile.TemporaryDirectory(prefix="lowtide-sample-") as folder:
-                return _told(collect_sample(self.store, Path(folder), seed=request.seed))
-        if not request.path:
-            raise ImpossibleInput(
-                "Collecting recorded history needs a path.", fix="Give the file or folder to read."
-            )
-        reports = collect_recorded(self.store, Path(request.path), available_means=request.available_means)
-        return _told(reports)
+        return self.collecting.collect(request)
+
+    def collect_status(self) -> dict[str, Any]:
+        """Return how every live source stands, and what is collected by the clock."""
+        return {**self.envelope(self.clock()), **self.collecting.status()}
+
+    def collect_progress(self) -> dict[str, Any]:
+        """Return what is being read at this moment."""
+        return self.collecting.progress()
 
     def snapshot(self, request: SnapshotRequest) -> dict[str, Any]:
         """Write a consistent copy of the store to a new file.
@@ -247,10 +253,6 @@ class Service:
             "from_at": instant(start),
             "until_at": instant(end),
         }
-
-
-def _told(reports: Sequence[IngestReport]) -> list[dict[str, Any]]:
-    return [asdict(report) for report in reports]
 
 
 def _any_synthetic(sources: Iterable[dict[str, Any]]) -> bool:

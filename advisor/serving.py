@@ -6,25 +6,31 @@ on standard output, and in a file where somebody waits for one.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import socket
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from collector.catalog import load_catalog
+from collector.feed_config import FeedsConfig
 from collector.store import Store
 from collector.tariffs import load_tariffs
 from model.errors import EnvironmentTrouble
 
 from .api import create_app
 from .auth import refuse_open_binding
+from .collecting import GRACE_S
 from .service import Service
-from .settings import Settings
+from .settings import Settings, credentials
 
 
 def utc_now() -> datetime:
@@ -34,7 +40,12 @@ def utc_now() -> datetime:
 
 @contextmanager
 def open_service(
-    path: Path | None, *, clock: Callable[[], datetime] = utc_now, tariffs: str | None = None
+    path: Path | None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    tariffs: str | None = None,
+    feeds: FeedsConfig | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Service]:
     """Open the store, None for one in memory, and put the service together.
 
@@ -42,6 +53,8 @@ def open_service(
         path: The store's file.
         clock: Tells now.
         tariffs: The user's tariff file, which is asked before the built-in one.
+        feeds: The live feeds that are configured; nothing is read until somebody asks.
+        environ: Where their credentials are looked up by name.
 
     Raises:
         EnvironmentTrouble: Another process holds the store, or a file cannot be read or made.
@@ -51,55 +64,104 @@ def open_service(
     if path is not None:
         _make_folder(path.parent)
     with Store.open(path, clock=clock) as store:
-        yield Service(store, catalog=load_catalog(), tariffs=figures, clock=clock)
+        yield Service(
+            store, catalog=load_catalog(), tariffs=figures, clock=clock, feeds=feeds, environ=environ
+        )
 
 
 def serve(settings: Settings, *, ready_file: Path | None = None, as_json: bool = False) -> None:
     """Serve until stopped.
 
     Args:
-        settings: Store, host, port, keys.
+        settings: Store, host, port, keys, feeds.
         ready_file: Written with the address once the service answers.
         as_json: Say the address as a JSON object.
     """
 
-    def announce(url: str) -> None:
-        print(json.dumps({"url": url}) if as_json else f"listening on {url}", flush=True)
-        if ready_file is not None:
+    def announce(url: str, collecting: list[str]) -> None:
+        if ready_file is not None:  # Before it is said: whoever heard it finds the file.
             _write_whole(ready_file, url + "\n")
+        if as_json:
+            print(json.dumps({"url": url, "collecting": collecting}), flush=True)
+        else:
+            print(f"listening on {url}\n{collecting_words(settings, collecting)}", flush=True)
 
     run_server(settings, announce=announce)
 
 
-def run_server(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Bind, open the store, answer until SIGINT or SIGTERM; `announce` gets the address.
+def collecting_words(settings: Settings, collecting: list[str]) -> str:
+    """What is collected by the clock, or why nothing is."""
+    if collecting:
+        return f"collecting {', '.join(collecting)}; see lowtide collect status"
+    if settings.collect.config().feeds:
+        return "collecting nothing: it is switched off"
+    return "collecting nothing: no feed is configured; docs/collect.md shows how"
+
+
+def run_server(settings: Settings, *, announce: Callable[[str, list[str]], None]) -> None:
+    """Bind, open the store, answer until SIGINT or SIGTERM; `announce` gets the address and the jobs.
 
     Raises:
-        ImpossibleInput: The address is open to others and no key is set.
+        ImpossibleInput: The address is open to others and no key is set, or a feed cannot be.
         EnvironmentTrouble: The address or the store is taken.
     """
     refuse_open_binding(settings.host, settings.keys)
+    feeds = settings.collect.config()
     with _bound(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        with open_service(settings.store_path, tariffs=settings.tariffs) as service:
+        opened = open_service(
+            settings.store_path, tariffs=settings.tariffs, feeds=feeds, environ=credentials()
+        )
+        with opened as service:
             service.url = settings.url or f"http://{host}:{port}"
             app = create_app(service, keys=settings.keys)
-            config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
-            _Announcing(config, lambda: announce(f"http://{host}:{port}")).run(sockets=[listener])
+            config = uvicorn.Config(
+                app, log_level="warning", access_log=False, lifespan="off",
+                timeout_graceful_shutdown=round(GRACE_S),
+            )  # fmt: skip
+            collecting = service.collecting
+            jobs = collecting.start(threads=settings.collect.threads) if settings.collect.enabled else []
+            started = partial(announce, f"http://{host}:{port}", jobs)
+            try:
+                with _outliving_sigterm():
+                    _Announcing(config, started, collecting.stop).run(sockets=[listener])
+            finally:
+                collecting.stop()
+
+
+@contextmanager
+def _outliving_sigterm() -> Iterator[None]:
+    """Let the end of the server be the end of the block: uvicorn raises the signal anew once it has
+    stopped, which would end the process before the store is closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Announcing(uvicorn.Server):
-    """A server that says when it answers."""
+    """A server that says when it answers, and ends the collecting before it goes."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], stop: Callable[[], object]
+    ) -> None:
         super().__init__(config)
-        self._say_started = started
+        self._say_started, self._stop = started, stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as usual, then say so."""
         await super().startup(sockets)
         self._say_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End passes after their batch, then as usual: whoever waits for one gets its answer."""
+        await asyncio.to_thread(self._stop)
+        await super().shutdown(sockets)
 
 
 @contextmanager

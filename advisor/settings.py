@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from pydantic_settings.sources import TomlConfigSettingsSource
 from model.errors import ImpossibleInput
 
 from .auth import Key
+from .collect_settings import CollectTable
 from .explain import sentences
 
 PREFIX = "LOWTIDE_"
@@ -25,7 +27,9 @@ DEFAULT_STORE = "~/.local/share/lowtide/store.duckdb"
 class Settings(BaseSettings):
     """Where the store is, where the service listens or is found, and whose keys it takes."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_nested_delimiter="__"
+    )
 
     store: Annotated[str, Field(min_length=1)] = DEFAULT_STORE
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -34,6 +38,7 @@ class Settings(BaseSettings):
     token: str | None = None  # What this command sends to the service.
     tariffs: Annotated[str, Field(min_length=1)] | None = None  # A file of one's own; see docs/tariffs.md.
     key_hashes: tuple[str, ...] = ()  # What the service accepts: sha256:scope,scope.
+    collect: CollectTable = CollectTable()  # Which live feeds are read, and how.
 
     @property
     def store_path(self) -> Path:
@@ -62,6 +67,11 @@ class Settings(BaseSettings):
         """Flags before environment before file."""
         file = Path(os.environ.get(f"{PREFIX}CONFIG", "lowtide.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def credentials() -> Mapping[str, str]:
+    """Where credentials of feeds are looked up by name, as they are at that moment."""
+    return os.environ
 
 
 def load_settings(**flags: Any) -> Settings:

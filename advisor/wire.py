@@ -177,8 +177,13 @@ FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096), Afte
 class CollectRequest(Strict):
     """Body of POST /v1/collect."""
 
-    source: Literal["recorded", "sample"]
-    path: FilePath | None = None
+    source: Literal[
+        "recorded", "sample", "all",
+        "aws", "gcp", "azure", "nebius", "lambda", "runpod", "vast", "verda", "sheets",
+    ]  # fmt: skip
+    path: FilePath | None = None  # Of recorded history.
+    since: Instant | None = None  # Of a feed whose provider keeps a history.
+    regions: Names = []  # Of a feed; none: as configured.
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     available_means: Literal[0, 1] = 1  # Polarity of recorded availability traces.
 

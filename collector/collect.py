@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .catalog import load_catalog
@@ -14,7 +15,12 @@ from .store import Store
 
 
 def collect_recorded(
-    store: Store, path: Path, *, available_means: int = 1, progress: Progress | None = None
+    store: Store,
+    path: Path,
+    *,
+    available_means: int = 1,
+    progress: Progress | None = None,
+    planned: Callable[[int], None] = lambda files: None,
 ) -> list[IngestReport]:
     """Ingest a recorded file or folder, then list prices for the pools now known.
 
@@ -23,6 +29,7 @@ def collect_recorded(
         path: A file or a folder; see `sources.recorded`.
         available_means: Polarity of availability traces.
         progress: Called after every batch.
+        planned: Called once with the number of files, before the first is read.
 
     Returns:
         One report per file, and a last one for the catalogue. A file of a folder that could
@@ -32,6 +39,7 @@ def collect_recorded(
         UnreadableSource: The one file named, or every file of the folder, is unreadable.
     """
     sources = open_recorded(path, available_means=available_means)
+    planned(len(sources))
     if path.is_file():
         reports = [ingest(store, sources[0], progress=progress)]
     else:
@@ -46,11 +54,16 @@ def collect_recorded(
 
 
 def collect_sample(
-    store: Store, folder: Path, *, seed: int, progress: Progress | None = None
+    store: Store,
+    folder: Path,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+    planned: Callable[[int], None] = lambda files: None,
 ) -> list[IngestReport]:
     """Write the embedded synthetic market into `folder` and ingest it like any recorded one."""
     write_sample(folder, seed=seed)
-    return collect_recorded(store, folder, progress=progress)
+    return collect_recorded(store, folder, progress=progress, planned=planned)
 
 
 def collect_list_prices(store: Store, *, progress: Progress | None = None) -> IngestReport:

@@ -2,7 +2,8 @@
 
 Every answer about the market takes `as_of` and uses nothing effective or observed later, so
 that yesterday can be reproduced and a backtest cannot peek. Writing facts is in `facts`,
-the advisor's records in `records`; what a fact means is nobody's business here.
+the advisor's records in `records`, the record of collecting in `collection`; what a fact means
+is nobody's business here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from model.errors import ImpossibleInput
 from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
+from .collection import CollectionRecords
 from .facts import FactWrites
 from .listings import ListingReads
 from .records import AdvisorRecords
@@ -23,7 +25,7 @@ from .signals import SignalReads
 from .statistics import StatisticsReads
 
 
-class Store(FactWrites, StatisticsReads, ListingReads, SignalReads, AdvisorRecords):
+class Store(FactWrites, StatisticsReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.

@@ -69,6 +69,10 @@ def as_of_option(function: F) -> F:
 
 
 def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    return instant_of(value)
+
+
+def instant_of(value: str | None) -> datetime | None:
     """Read 2023-03-01 or 2023-03-01T12:00:00Z; a time of day without a zone is refused."""
     if value is None:
         return None

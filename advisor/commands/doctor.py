@@ -7,12 +7,13 @@ import click
 from ._common import emit, service_options
 
 CHECK_FAILED = 5
+MARKS = {True: "ok ", False: "NO ", None: "?? "}
 
 
 @click.command("doctor")
 @service_options
 def command(url: str | None, store: str | None, as_json: bool) -> int:
-    """Check this machine; exit 5 where a check fails."""
+    """Check this machine and the configured feeds; exit 5 where a check fails. `??` was not checked."""
     from ..doctor import examine
     from ..settings import load_settings
 
@@ -21,6 +22,6 @@ def command(url: str | None, store: str | None, as_json: bool) -> int:
         emit([finding.as_dict() for finding in findings])
     else:
         for finding in findings:
-            step = "" if finding.ok else f" → {finding.fix}"
-            click.echo(f"{'ok ' if finding.ok else 'NO '} {finding.check}: {finding.seen}{step}")
-    return 0 if all(finding.ok for finding in findings) else CHECK_FAILED
+            step = f" → {finding.fix}" if finding.ok is False else ""
+            click.echo(f"{MARKS[finding.ok]} {finding.check}: {finding.seen}{step}")
+    return CHECK_FAILED if any(finding.ok is False for finding in findings) else 0

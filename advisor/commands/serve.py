@@ -1,4 +1,4 @@
-"""`lowtide serve`: the store, the model and the HTTP API in one process, the only opener of the store."""
+"""`lowtide serve`: feeds, store, model and the HTTP API in one process, the only opener of the store."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ from ._common import answer_options
 @click.option(
     "--ready-file", type=click.Path(path_type=Path), default=None, help="Written with the address once ready."
 )
+@click.option("--no-collect", is_flag=True, help="Read no feed by the clock; lowtide collect still does.")
 @answer_options
 def command(
-    store: str | None, host: str | None, port: int | None, ready_file: Path | None, as_json: bool
+    store: str | None,
+    host: str | None,
+    port: int | None,
+    ready_file: Path | None,
+    no_collect: bool,
+    as_json: bool,
 ) -> None:
-    """Run the service until it is stopped."""
+    """Run the service until it is stopped; it reads the configured feeds by the clock."""
     from ..serving import serve
     from ..settings import load_settings
 
-    serve(load_settings(store=store, host=host, port=port), ready_file=ready_file, as_json=as_json)
+    collect = {"enabled": False} if no_collect else None
+    serve(
+        load_settings(store=store, host=host, port=port, collect=collect),
+        ready_file=ready_file,
+        as_json=as_json,
+    )

@@ -17,6 +17,8 @@ ROUTES = [  # Method, path, scope. A new route without a row here fails the last
     ("GET", "/v1/pools/{key}/probes", "read"),
     ("GET", "/v1/pools/{key}", "read"),
     ("POST", "/v1/collect", "admin"),
+    ("GET", "/v1/collect/status", "read"),
+    ("GET", "/v1/collect/progress", "read"),
     ("POST", "/v1/store/snapshot", "admin"),
     ("GET", "/v1/store/verification", "read"),
     ("GET", "/v1/quality", "read"),
