@@ -12,7 +12,9 @@ from typing import Final
 
 import pandas as pd
 
-FAR_BELOW: Final = 1 / 3  # Of the median. Recorded: real regions lie above .69 of it, machines without GPU below .26.
+FAR_BELOW: Final = (
+    1 / 3
+)  # Of the median. Recorded regions lie above .69 of it, machines without GPU below .26.
 ENOUGH_PLACES: Final = 3  # Of fewer, nobody can say which one is wrong.
 REASON: Final = "on-demand price under a third of the median of its machine over all regions that day"
 SPOT_REASON: Final = f"spot price where the {REASON.replace('price', 'price is', 1)}"

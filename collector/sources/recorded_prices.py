@@ -60,9 +60,7 @@ def read_gcp_weekly(path: Path) -> Iterator[Batch]:
         frame = price_frame(pools, at, usd)
         frames.append(frame[offered & ~partial])
         rejected.append(reject(frame[offered & partial], reason))
-    yield Batch(
-        prices=pd.concat(frames, ignore_index=True), rejected=pd.concat(rejected, ignore_index=True)
-    )
+    yield Batch(prices=pd.concat(frames, ignore_index=True), rejected=pd.concat(rejected, ignore_index=True))
 
 
 def read_aws_on_demand(path: Path) -> Iterator[Batch]:
