@@ -86,6 +86,7 @@ def told(store: Store) -> list[tuple]:
     ]
 
 
+@pytest.mark.slow
 @given(channels())
 @settings(max_examples=60, deadline=None)
 def test_any_faulty_delivery_leaves_the_store_of_the_perfect_feed(drawn):
@@ -121,6 +122,7 @@ def test_a_feed_that_breaks_off_and_is_read_again_loses_and_doubles_nothing(draw
         assert quarantined(faulty) == Counter(row.reason for row in set(broken))
 
 
+@pytest.mark.slow
 @given(channels(), channels(), st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_two_feeds_of_one_pool_do_not_disturb_one_another(one, two, second_first):
