@@ -25,7 +25,9 @@ def main() -> None:
 
 
 def benches() -> list[Path]:
-    return sorted(path for path in HERE.glob("*.py") if path.name not in NOT_A_BENCH)
+    """Return the benches; `model_*.py` are parts of `model.py`."""
+    files = sorted(HERE.glob("*.py"))
+    return [f for f in files if f.name not in NOT_A_BENCH and not f.name.startswith("model_")]
 
 
 def figures(path: Path) -> list[dict[str, object]]:

@@ -34,6 +34,8 @@ class StoreCore:
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
+        self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series by number.
+        self._dirty = False  # Whether days wait to be added up.
         self._series: dict[tuple[str, str, str], int] = {}  # Source, pool key and kind -> series number.
 
     @classmethod

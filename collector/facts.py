@@ -80,6 +80,7 @@ class FactWrites(Ledger):
             ),
         }
         numbered = self.write("merge_pools", tables, source_id=source_id)
+        self._tellers.clear()
         for row in numbered.to_pylist():
             self._series[source_id, row["pool_id"], row["kind"]] = row["series_no"]
 

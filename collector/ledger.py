@@ -2,17 +2,15 @@
 
 It is kept where a store has grown large, and is derived: it may be dropped and made anew at any
 time. A merge notes the days it touched; before the next question those days are added up
-again. It holds everything that was ever observed, so a question as of an earlier instant
-than the newest observation is answered from the rows.
+again. A day serves as of any instant by which all of it had been observed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
-from . import database, rows
+from . import database
 from .core import StoreCore
 
 VERSION: Final = 1  # Of what sql/ledger adds up; another one is made anew.
@@ -29,6 +27,7 @@ class Ledger(StoreCore):
         """Whether days are added up here; asked of the file once."""
         if self._days is None:
             self._days = self._days_version() == VERSION
+            self._dirty = self._days  # Whoever wrote last may have been killed before adding up.
         return self._days
 
     def add_up_days(self, *, progress: MonthDone | None = None) -> None:
@@ -37,7 +36,11 @@ class Ledger(StoreCore):
         A month is one transaction, so a killed process loses a month's work and no fact.
         """
         if self.keeps_days:
-            self._add_up(everything=False, progress=progress)
+            try:
+                self._add_up(everything=False, progress=progress)
+            except BaseException:
+                self._dirty = True
+                raise
             return
         with self.transaction():
             self._ledger("drop")
@@ -57,22 +60,20 @@ class Ledger(StoreCore):
             self._ledger("drop")
         self._days = False
 
-    def ready_for(self, as_of: datetime) -> bool:
-        """True where the ledger, brought up to date, may answer as of that instant."""
-        if not self.keeps_days:
-            return False
-        standing = self._ledger("standing").to_pylist()[0]
-        if standing["touched"]:
+    def days_ready(self) -> bool:
+        """True where days are kept; they are up to date then."""
+        if self.keeps_days and self._dirty:
             self.add_up_days()
-        newest = rows.utc(standing["newest"])
-        return newest is not None and newest <= as_of
+        return self.keeps_days
 
     def note_days(self, name: str) -> None:
         """Inside a merge of `prices` or `probes`: note the days it touched."""
         if self.keeps_days and name in ("prices", "probes"):
             self._ledger(f"touch_{name}")
+            self._dirty = True
 
     def _add_up(self, *, everything: bool, progress: MonthDone | None) -> None:
+        self._dirty = False  # A merge that comes while days are added up sets it again.
         months = self._ledger("months", all=everything).to_pylist()
         for done, month in enumerate(months, start=1):
             with self.transaction():

@@ -38,7 +38,7 @@ class StatisticsReads(Ledger):
         """
         if window <= timedelta(0):
             raise ImpossibleInput(f"The window is {window}.", fix="Give a window longer than zero.")
-        by_days = not from_rows and self.ready_for(as_of)
+        by_days = not from_rows and self.days_ready()
         params: dict[str, object] = {"as_of": as_of, "window": window, "pool_id": pool_id, "ledger": by_days}
         with database.refusing(self.path):
             for stage in FROM_DAYS if by_days else FROM_ROWS:

@@ -16,16 +16,16 @@ from model.errors import ImpossibleInput
 from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
+from .asof import AsOfReads
 from .collection import CollectionRecords
 from .facts import FactWrites
 from .listings import ListingReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
 from .signals import SignalReads
-from .statistics import StatisticsReads
 
 
-class Store(FactWrites, StatisticsReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords):
+class Store(FactWrites, AsOfReads, ListingReads, SignalReads, AdvisorRecords, CollectionRecords):
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 
     Reads are safe from any thread; writes take one lock. Instants given must be aware.
@@ -49,6 +49,11 @@ class Store(FactWrites, StatisticsReads, ListingReads, SignalReads, AdvisorRecor
     def watched_pools(self, as_of: datetime) -> list[Pool]:
         """Every pool that was probed, or held an instance, by `as_of`."""
         return [Pool.parse(row["pool_id"]) for row in self.rows("watched_pools", as_of=as_of)]
+
+    def price_at(self, pool: Pool, as_of: datetime) -> PricePoint | None:
+        """The price in force at an instant, by what was known then; None where none was."""
+        found = self.price_row(pool.key, as_of)
+        return None if found is None else rows.price_point(found, pool)
 
     def price_steps(
         self, pool: Pool, *, from_at: datetime, until_at: datetime, as_of: datetime

@@ -10,12 +10,13 @@ WHERE day >= $month AND day < $next_month AND ($all OR (series_no, day) IN (FROM
 
 INSERT INTO probe_day BY NAME
 WITH tick AS (
-    SELECT series_no, wanted, effective_at, effective_at::DATE AS day, (holds_s * 1e6)::BIGINT AS holds_us,
+    SELECT series_no, wanted, effective_at, effective_at::DATE AS day,
+           max(observed_at) OVER (PARTITION BY series_no, wanted, effective_at::DATE) AS newest_at, (holds_s * 1e6)::BIGINT AS holds_us,
            obtainable >= wanted AS is_up
     FROM probe_seen
     WHERE effective_at >= $month::TIMESTAMPTZ AND effective_at < $next_month::TIMESTAMPTZ
       AND ($all OR (series_no, effective_at::DATE) IN (FROM dirty))
-    QUALIFY row_number() OVER (PARTITION BY series_no, wanted, effective_at ORDER BY observed_at DESC, obtainable) = 1
+    QUALIFY row_number() OVER (PARTITION BY series_no, wanted, effective_at ORDER BY observed_at DESC, obtainable, holds_s) = 1
 ),
 stretch AS (
     SELECT *, lead(is_up) OVER in_order AS next_up,
@@ -32,7 +33,8 @@ SELECT series_no, wanted, day, min(effective_at) AS first_at, arg_min(is_up, eff
        count(*) FILTER (is_up AND NOT next_up AND NOT before_hole) AS drops,
        count(*) FILTER (NOT is_up AND next_up AND NOT before_hole) AS gaps,
        coalesce(sum(us) FILTER (is_up), 0)::BIGINT AS up_us, coalesce(sum(us) FILTER (NOT is_up), 0)::BIGINT AS gap_us,
-       max(effective_at) FILTER (NOT is_up) AS last_down_at
-FROM stood GROUP BY series_no, wanted, day;
+       max(effective_at) FILTER (NOT is_up) AS last_down_at, max(newest_at) AS newest_at
+FROM stood GROUP BY series_no, wanted, day
+ORDER BY series_no, wanted, day;
 
 DELETE FROM touched_probe WHERE day >= $month AND day < $next_month;

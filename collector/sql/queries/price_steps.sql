@@ -18,7 +18,7 @@ WITH visible AS (
 ),
 ranked AS (
     SELECT *, (effective_at, CASE kind WHEN 'recorded' THEN 3 WHEN 'synthetic' THEN 2 ELSE 1 END,
-               observed_at, price_usd_per_hour) AS place
+               observed_at, price_usd_per_hour, source_id) AS place
     FROM visible
 ),
 standing AS (  -- The last row of an instant stands.

@@ -20,7 +20,7 @@ dated AS NOT MATERIALIZED (
 -- The price carried in: looked for in the week before, then for the others in all of the past.
 near AS (
     SELECT pool_no, arg_max({s: series_no, e: effective_at, o: observed_at, p: price_usd_per_hour},
-                            (effective_at, rank, observed_at, price_usd_per_hour)) AS row
+                            (effective_at, rank, observed_at, price_usd_per_hour, series_no)) AS row
     FROM dated, bounds
     WHERE effective_at > $as_of::TIMESTAMPTZ - $window::INTERVAL - INTERVAL 7 DAY
       AND effective_at <= $as_of::TIMESTAMPTZ - $window::INTERVAL AND observed_at <= $as_of
@@ -28,7 +28,7 @@ near AS (
 ),
 far AS (
     SELECT pool_no, arg_max({s: series_no, e: effective_at, o: observed_at, p: price_usd_per_hour},
-                            (effective_at, rank, observed_at, price_usd_per_hour)) AS row
+                            (effective_at, rank, observed_at, price_usd_per_hour, series_no)) AS row
     FROM dated JOIN (SELECT DISTINCT pool_no FROM by_row ANTI JOIN near USING (pool_no)) AS missing USING (pool_no)
     WHERE effective_at <= $as_of::TIMESTAMPTZ - $window::INTERVAL - INTERVAL 7 DAY AND observed_at <= $as_of
     GROUP BY pool_no
@@ -44,7 +44,7 @@ WITH step AS (  -- The last row of an instant stands; those it corrects have no 
     SELECT pool_no, series_no, effective_at, observed_at, round(price_usd_per_hour::DOUBLE * 1e9)::BIGINT AS nano,
            lead(effective_at) OVER in_order AS until_at
     FROM price_row
-    WINDOW in_order AS (PARTITION BY pool_no ORDER BY effective_at, rank, observed_at, price_usd_per_hour)
+    WINDOW in_order AS (PARTITION BY pool_no ORDER BY effective_at, rank, observed_at, price_usd_per_hour, series_no)
     QUALIFY until_at IS NULL OR until_at > effective_at
 ),
 piece AS (

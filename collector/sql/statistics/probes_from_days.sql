@@ -1,19 +1,31 @@
--- What did probing each pool find in the window? From the day ledger, and from rows for the first and last day.
+-- What did probing each pool find in the window? From the ledger's days, and where they do not serve from rows.
 --
 -- Input    `chosen` of chosen.sql
--- Params   $as_of, $window; nothing in the store may have been observed after $as_of
+-- Params   $as_of, $window: nothing effective or observed later is seen
 -- Leaves   `probe_stat` and `probe_source`: the very same as from rows
+CREATE OR REPLACE TEMP TABLE unripe_probe AS
+SELECT DISTINCT series_no, day FROM probe_day SEMI JOIN chosen USING (series_no)
+WHERE newest_at > $as_of AND day > ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE AND day < $as_of::TIMESTAMPTZ::DATE;
+
 CREATE OR REPLACE TEMP TABLE probe_stretch AS
 WITH edge AS (
-    SELECT p.series_no, wanted, effective_at, (holds_s * 1e6)::BIGINT AS holds_us, obtainable >= wanted AS is_up
-    FROM probe_seen AS p SEMI JOIN chosen USING (series_no)
-    WHERE (effective_at > $as_of::TIMESTAMPTZ - $window::INTERVAL
-           AND effective_at < ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE::TIMESTAMPTZ + INTERVAL 1 DAY AND effective_at <= $as_of)
-       OR (effective_at BETWEEN $as_of::TIMESTAMPTZ::DATE::TIMESTAMPTZ AND $as_of
-           AND effective_at > $as_of::TIMESTAMPTZ - $window::INTERVAL)
-    QUALIFY row_number() OVER (PARTITION BY p.series_no, wanted, effective_at ORDER BY observed_at DESC, obtainable) = 1
+    SELECT series_no, wanted, effective_at, (holds_s * 1e6)::BIGINT AS holds_us, obtainable >= wanted AS is_up
+    FROM (
+        SELECT p.* FROM probe_seen AS p SEMI JOIN chosen USING (series_no)
+        WHERE observed_at <= $as_of AND (effective_at > $as_of::TIMESTAMPTZ - $window::INTERVAL
+               AND effective_at < ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE::TIMESTAMPTZ + INTERVAL 1 DAY
+               AND effective_at <= $as_of
+            OR effective_at BETWEEN $as_of::TIMESTAMPTZ::DATE::TIMESTAMPTZ AND $as_of
+               AND effective_at > $as_of::TIMESTAMPTZ - $window::INTERVAL)
+        UNION ALL
+        SELECT p.* FROM probe_seen AS p
+        SEMI JOIN unripe_probe AS u ON u.series_no = p.series_no AND u.day = p.effective_at::DATE
+        WHERE observed_at <= $as_of
+    )
+    QUALIFY row_number() OVER (PARTITION BY series_no, wanted, effective_at ORDER BY observed_at DESC, obtainable, holds_s) = 1
 )
-SELECT * EXCLUDE (day) FROM probe_day SEMI JOIN chosen USING (series_no)
+SELECT * EXCLUDE (day, newest_at) FROM probe_day SEMI JOIN chosen USING (series_no)
+ANTI JOIN unripe_probe USING (series_no, day)
 WHERE day > ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE AND day < $as_of::TIMESTAMPTZ::DATE
 UNION ALL BY NAME
 SELECT series_no, wanted, effective_at AS first_at, is_up AS first_up, effective_at AS last_at, is_up AS last_up, holds_us,

@@ -15,7 +15,7 @@ WITH tick AS (
     FROM probe_seen AS p JOIN chosen USING (series_no)
     WHERE effective_at > $as_of::TIMESTAMPTZ - $window::INTERVAL AND effective_at <= $as_of AND observed_at <= $as_of
     QUALIFY row_number() OVER (PARTITION BY p.series_no, wanted, effective_at
-                               ORDER BY observed_at DESC, obtainable) = 1
+                               ORDER BY observed_at DESC, obtainable, holds_s) = 1
 ),
 stretch AS (
     SELECT *, lead(is_up) OVER in_order AS next_up,

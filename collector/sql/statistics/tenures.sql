@@ -12,6 +12,7 @@ SELECT pool_no, t.series_no, greatest(began_at, $as_of::TIMESTAMPTZ - $window::I
        coalesce(end_cause = 'preempted', false) AS was_preempted
 FROM tenure_seen AS t JOIN chosen USING (series_no)
 WHERE observed_at <= $as_of AND began_at <= $as_of
+  AND observed_at > $as_of::TIMESTAMPTZ - $window::INTERVAL  -- No instance is seen before it ends.
 QUALIFY row_number() OVER (PARTITION BY t.series_no, instance_ref, began_at
                            ORDER BY observed_at DESC, ended_at DESC NULLS LAST) = 1
     AND until_at > from_at;
