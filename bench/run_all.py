@@ -12,7 +12,7 @@ from harness import machine
 
 HERE = Path(__file__).parent
 TABLE = HERE.parent / "docs" / "performance.md"
-NOT_A_BENCH = {"harness.py", "run_all.py", "vectors.py", "market.py", "store_year.py"}
+NOT_A_BENCH = {"feed_pages.py", "harness.py", "market.py", "run_all.py", "store_year.py", "vectors.py"}
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 
 
