@@ -42,7 +42,7 @@ class StoreCore:
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
         self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series by number.
         self._dirty = False  # Whether days wait to be added up.
-        self._series: dict[tuple[str, str, str], int] = {}  # Source, pool key and kind -> series number.
+        self._series: dict[str, dict[tuple[str, str], int]] = {}  # Source -> pool key and kind -> number.
 
     @classmethod
     def open(cls, place: Place, *, clock: Callable[[], datetime]) -> Self:
