@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 GRACE_S = 8.0  # How long a stopping service waits for batches under way.
 RETRY_S = 900.0  # When a source is asked again that could not be read, where its cadence is longer.
 LISTING_S = 3600.0  # How often list prices are given to pools that live feeds made known.
+TENDING_S = 300.0  # How often the days of a large store are added up.
 GAPS_OF = timedelta(days=90)
 Told = Callable[[Mapping[str, Any]], None]
 
@@ -75,6 +76,7 @@ class Collecting:
                 reports = self._recorded(request, errand)
             else:
                 return self._live(request, errand)
+            self._store.tend()
         return [self._tell(report) for report in reports]
 
     def _sample(self, request: CollectRequest, errand: Errand) -> list[IngestReport]:
@@ -156,7 +158,11 @@ class Collecting:
             job_id="list-prices", every_s=LISTING_S, jitter_s=0, due_at=now + timedelta(minutes=2),
             run=lambda: self._tell(collect_list_prices(self._store)),
         )  # fmt: skip
-        self._schedule = Schedule([*timed, listing], now=self._clock, threads=threads)
+        tending = Timed(
+            job_id="day-ledger", every_s=TENDING_S, jitter_s=0, due_at=now + timedelta(minutes=1),
+            run=self._store.tend,
+        )  # fmt: skip
+        self._schedule = Schedule([*timed, listing, tending], now=self._clock, threads=threads)
         self._schedule.start()
         return [job.job_id for job in planned]
 

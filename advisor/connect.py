@@ -51,9 +51,7 @@ def connected(
             yield client
     else:
         feeds = settings.collect.config()
-        opened = open_service(
-            settings.store_path, tariffs=settings.tariffs, feeds=feeds, environ=credentials()
-        )
+        opened = open_service(settings.place, tariffs=settings.tariffs, feeds=feeds, environ=credentials())
         with opened as service, answering(service) as client:
             try:
                 yield client

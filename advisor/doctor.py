@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -44,9 +45,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Yield the findings in the order a person would mend them."""
     yield python()
     yield from extras()
-    yield disk(settings.store_path)
+    yield disk(folder_of(settings.place))
     yield from data(settings)
     yield from live(settings)
+
+
+def folder_of(place: object) -> Path:
+    """Where the store takes room on this machine; a lake takes it for what does not fit in memory."""
+    return place if isinstance(place, Path) else Path(tempfile.gettempdir())
 
 
 def python() -> Finding:
@@ -112,16 +118,16 @@ def data(settings: Settings) -> Iterator[Finding]:
             yield Finding(check="sources", ok=None, seen="not checked: the service did not say")
             return
         yield Finding(check="service", ok=True, seen=f"answers at {where}")
-        yield held(settings.store_path, str(status["store"]), where)
+        yield held(str(settings.place), str(status["store"]), where)
         yield from ages(client.quality()["sources"])
         yield from sources(client.collect_status()["sources"])
         if status["synthetic"]:
             yield Finding(check="market", ok=True, seen="synthetic: made by the generator, not recorded")
 
 
-def held(ours: Path, theirs: str, where: str) -> Finding:
+def held(ours: str, theirs: str, where: str) -> Finding:
     """Say who holds the store's file; one that the service does not hold may be held by another."""
-    if str(ours) == theirs:
+    if ours == theirs:
         return Finding(check="lock", ok=True, seen=f"{ours} is held by the service at {where}")
     return Finding(
         check="lock", ok=None, seen=f"not checked: the service at {where} holds {theirs}, and not {ours}"
@@ -139,15 +145,17 @@ def stored(settings: Settings) -> Iterator[Finding]:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    path = settings.store_path
-    if not path.exists():
-        yield Finding(check="store", ok=False, seen=f"no store at {path}", fix="Type: lowtide collect sample")
+    place = settings.place
+    if isinstance(place, Path) and not place.exists():
+        yield Finding(
+            check="store", ok=False, seen=f"no store at {place}", fix="Type: lowtide collect sample"
+        )
         return
     try:
-        with Store.open(path, clock=now) as store:
+        with Store.open(place, clock=now) as store:
             problems = store.verify()
-            seen = "; ".join(problems) or f"{path} keeps all its rules"
-            yield Finding(check="lock", ok=True, seen=f"nobody holds {path}")
+            seen = "; ".join(problems) or f"{place} keeps all its rules"
+            yield Finding(check="lock", ok=True, seen=f"nobody holds {place}")
             yield Finding(
                 check="store", ok=not problems, seen=seen, fix="Restore a snapshot, or collect again."
             )

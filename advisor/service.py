@@ -207,7 +207,7 @@ class Service:
             "sources": sorted(source["source_id"] for source in sources),
             "synthetic": _any_synthetic(sources),
             "version": code_version(),
-            "store": str(self.store.path or ":memory:"),
+            "store": str(self.store.place or ":memory:"),
             "rows": sum(source["rows"] for source in sources),
             "span": {"first": span[0], "last": span[1]} if span else None,
         }

@@ -21,6 +21,7 @@ from pathlib import Path
 import uvicorn
 
 from collector.catalog import load_catalog
+from collector.database import Place
 from collector.feed_config import FeedsConfig
 from collector.store import Store
 from collector.tariffs import load_tariffs
@@ -40,7 +41,7 @@ def utc_now() -> datetime:
 
 @contextmanager
 def open_service(
-    path: Path | None,
+    place: Place,
     *,
     clock: Callable[[], datetime] = utc_now,
     tariffs: str | None = None,
@@ -50,7 +51,7 @@ def open_service(
     """Open the store, None for one in memory, and put the service together.
 
     Args:
-        path: The store's file.
+        place: The store's file, or the lake.
         clock: Tells now.
         tariffs: The user's tariff file, which is asked before the built-in one.
         feeds: The live feeds that are configured; nothing is read until somebody asks.
@@ -61,9 +62,9 @@ def open_service(
         ImpossibleInput: An entry of the tariff file is impossible; file, line and field are named.
     """
     figures = load_tariffs(Path(tariffs).expanduser() if tariffs else None)
-    if path is not None:
-        _make_folder(path.parent)
-    with Store.open(path, clock=clock) as store:
+    if isinstance(place, Path):
+        _make_folder(place.parent)
+    with Store.open(place, clock=clock) as store:
         yield Service(
             store, catalog=load_catalog(), tariffs=figures, clock=clock, feeds=feeds, environ=environ
         )
@@ -110,9 +111,7 @@ def run_server(settings: Settings, *, announce: Callable[[str, list[str]], None]
     with _bound(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        opened = open_service(
-            settings.store_path, tariffs=settings.tariffs, feeds=feeds, environ=credentials()
-        )
+        opened = open_service(settings.place, tariffs=settings.tariffs, feeds=feeds, environ=credentials())
         with opened as service:
             service.url = settings.url or f"http://{host}:{port}"
             app = create_app(service, keys=settings.keys)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 from pydantic_settings.sources import TomlConfigSettingsSource
 
+from collector.lake import SCHEME, Lake
 from model.errors import ImpossibleInput
 
 from .auth import Key
@@ -41,9 +42,9 @@ class Settings(BaseSettings):
     collect: CollectTable = CollectTable()  # Which live feeds are read, and how.
 
     @property
-    def store_path(self) -> Path:
-        """The store's file."""
-        return Path(self.store).expanduser()
+    def place(self) -> Path | Lake:
+        """The store's file, or the lake."""
+        return Lake.parse(self.store) if self.store.startswith(SCHEME) else Path(self.store).expanduser()
 
     @property
     def service_url(self) -> str:

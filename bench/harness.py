@@ -40,8 +40,12 @@ class Bench:
         peer: str | None = None,
         theirs: float | None = None,
         n: int = 1,
+        **more: object,
     ) -> None:
-        """Print one figure. `must` and `aim` apply to ours/theirs where there is a peer, else to ours."""
+        """Print one figure. `must` and `aim` apply to ours/theirs where there is a peer, else to ours.
+
+        `more` adds keys of its own to the line, such as the interval of a difference.
+        """
         ratio = ours / theirs if theirs else None
         value = ours if ratio is None else ratio
         met = "aim" if reaches(value, aim, better) else "must" if reaches(value, must, better) else "no"
@@ -49,7 +53,7 @@ class Bench:
             self.missed.append(figure)
         line = {
             "figure": figure, "ours": ours, "peer": peer, "theirs": theirs, "ratio": ratio, "unit": unit,
-            "better": better, "value": value, "must": must, "aim": aim, "met": met, "n": n,
+            "better": better, "value": value, "must": must, "aim": aim, "met": met, "n": n, **more,
         }  # fmt: skip
         print(json.dumps(line) if self.options.json else readable(line), flush=True)
 
@@ -65,10 +69,11 @@ def reaches(value: float, goal: float, better: str) -> bool:
 
 def readable(line: dict[str, object]) -> str:
     """Return one figure as a line for a person."""
+    more = "".join(f", {name} {value}" for name, value in list(line.items())[12:])
     against = f" against {line['theirs']:.4g} ({line['peer']})" if line["peer"] else ""
     return (
         f"{line['figure']}: {line['ours']:.4g} {line['unit']}{against}; value {line['value']:.4g}, "
-        f"must {line['must']:.4g}, aim {line['aim']:.4g}: met {line['met']} (n={line['n']})"
+        f"must {line['must']:.4g}, aim {line['aim']:.4g}: met {line['met']} (n={line['n']}){more}"
     )
 
 

@@ -62,6 +62,7 @@ class Facts:
     licence: str = "none"
     note: str = "made up"
     origin: str = "memory"
+    reads_ahead: bool = True
 
     def batches(self) -> Iterator[Batch]:
         for name, table in self.tables:

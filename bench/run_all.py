@@ -12,7 +12,7 @@ from harness import machine
 
 HERE = Path(__file__).parent
 TABLE = HERE.parent / "docs" / "performance.md"
-NOT_A_BENCH = {"harness.py", "run_all.py", "vectors.py"}
+NOT_A_BENCH = {"feed_pages.py", "harness.py", "market.py", "run_all.py", "store_year.py", "vectors.py"}
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 
 
@@ -25,7 +25,9 @@ def main() -> None:
 
 
 def benches() -> list[Path]:
-    return sorted(path for path in HERE.glob("*.py") if path.name not in NOT_A_BENCH)
+    """Return the benches; `model_*.py` are parts of `model.py`."""
+    files = sorted(HERE.glob("*.py"))
+    return [f for f in files if f.name not in NOT_A_BENCH and not f.name.startswith("model_")]
 
 
 def figures(path: Path) -> list[dict[str, object]]:

@@ -8,11 +8,15 @@ which must give the same answer to the last digit. Everything is generated; --da
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import market
@@ -24,6 +28,7 @@ from collector.ingest import IngestReport, ingest
 from collector.store import Store
 
 Batches = list[pa.Table]
+Told = dict[str, Any]  # A finding of store_year.py.
 
 
 def opened(path: Path) -> Store:
@@ -88,6 +93,76 @@ def again(bench: Bench, folder: Path, places: market.Places, batches: Batches) -
     )  # fmt: skip
 
 
+def year_figures(bench: Bench, folder: Path, rows: int, pools: int) -> None:
+    """A year of history of many pools, in a process of its own so that its memory is its own."""
+    command = [sys.executable, Path(__file__).with_name("store_year.py"), new_file(folder), str(rows)]
+    child = [*map(str, command), str(pools), str(bench.options.seed)]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told = json.loads(line)
+            YEAR[told.pop("figure")](bench, told, rows)
+    if process.returncode:
+        raise SystemExit(f"store_year.py ended with {process.returncode}")
+
+
+def limit(bench: Bench, figure: str, ours: float, unit: str, must: float, aim: float) -> None:
+    bench.figure(figure, ours, unit=unit, better="lower", must=must, aim=aim)
+
+
+def peak(bench: Bench, told: Told, rows: int) -> None:
+    at_most = {"ingest": 1.0, "scratch": 4.0, "all": 4.0}[told["what"]]
+    words = {"ingest": "ingest", "scratch": "statistics from scratch", "all": "every question"}[told["what"]]
+    limit(
+        bench, f"peak memory, {words}, {rows / 1e6:g} M rows", told["bytes"] / 2**30, "GiB", at_most, at_most
+    )
+
+
+def scratch(bench: Bench, told: Told, rows: int) -> None:
+    must = {30: 10.0, 365: 60.0}[told["days"]]
+    figure = f"statistics of {told['pools']} pools, {told['days']} days, from scratch"
+    limit(bench, figure, told["s"], "s", must, must / 2)
+
+
+def ledger(bench: Bench, told: Told, rows: int) -> None:
+    limit(bench, f"day ledger of {rows / 1e6:g} M rows made, once", told["s"], "s", 180, 60)
+
+
+def days(bench: Bench, told: Told, rows: int) -> None:
+    limit(bench, f"the same, {told['days']} days, from the day ledger", told["s"], "s", 10, 2)
+    unequal(bench, f"its answers that differ from scratch, {told['days']} days", told)
+
+
+def refresh(bench: Bench, told: Told, rows: int) -> None:
+    limit(bench, f"refreshed after 100,000 new rows, {told['days']} days", told["s"], "s", 2, 1)
+    unequal(bench, f"its answers that differ from scratch after new rows, {told['days']} days", told)
+
+
+def unequal(bench: Bench, figure: str, told: Told) -> None:
+    limit(bench, figure, 0 if told["equal"] else 1, "tables", 0, 0)
+
+
+def late(bench: Bench, told: Told, rows: int) -> None:
+    limit(bench, f"100,000 new rows merged into {rows / 1e6:g} M", told["s"], "s", 5, 1)
+
+
+def kept(bench: Bench, told: Told, rows: int) -> None:
+    limit(bench, f"all {told['rows']} materialised rows read, p99", told["p99_s"] * 1e3, "ms", 100, 50)
+
+
+def as_of(bench: Bench, told: Told, rows: int) -> None:
+    bench.figure(
+        "one pool's price as of an instant, p99", told["p99_s"] * 1e3, unit="ms", better="lower", must=10,
+        aim=5, n=told["n"],
+    )  # fmt: skip
+
+
+YEAR: dict[str, Callable[[Bench, Told, int], None]] = {
+    "fill": lambda bench, told, rows: None, "peak": peak, "scratch": scratch, "ledger": ledger, "days": days,
+    "late": late, "refresh": refresh, "kept": kept, "as-of": as_of,
+}  # fmt: skip
+
+
 def timed(run: Callable[[], object]) -> float:
     began = time.perf_counter()
     run()
@@ -99,6 +174,8 @@ def main() -> None:
     quick = bench.options.quick
     with tempfile.TemporaryDirectory() as name:
         ingest_figures(bench, Path(name), 1_000_000 if quick else 10_000_000, 1 if quick else 3)
+        rows, pools = (1_000_000, 2_000) if quick else (50_000_000, 20_000)
+        year_figures(bench, Path(name), rows, pools)
     bench.finish()
 
 

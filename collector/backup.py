@@ -30,7 +30,7 @@ class BackupWrites(Ledger):
     """The part of the store that backs it up."""
 
     def backup(self, path: Path, *, program: str) -> Manifest:
-        """Write a backup to a new file.
+        """Write a backup of a file or a lake to a new file.
 
         Args:
             path: The file.
@@ -59,7 +59,7 @@ class BackupWrites(Ledger):
                 rows = run_on_table(cursor, "put", table, piece)
                 archive.add_table(table, rows, piece)
             manifest = Manifest(
-                program=program, store=str(self.path or ":memory:"), as_of=as_of, migrations=migrations,
+                program=program, store=str(self.place or ":memory:"), as_of=as_of, migrations=migrations,
                 keeps_days=keeps_days, pieces=tuple(archive.pieces),
             )  # fmt: skip
             archive.close(manifest)
@@ -68,7 +68,7 @@ class BackupWrites(Ledger):
     @contextmanager
     def _at_one_instant(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that sees the store as it is when it first reads, whoever writes meanwhile."""
-        cursor = self._connection.cursor()
+        cursor = database.use(self._connection.cursor(), self._place)
         try:
             cursor.begin()
             yield cursor

@@ -7,28 +7,34 @@ and the database's complaints are handled once. No question about the market is 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from . import database
+from .database import Place
+from .lake import Lake
 from .migrations import migrate
+
+PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # Before a conflicting write is tried again.
+T = TypeVar("T")
 
 
 class StoreCore:
     """The connection, its lock and its clock. Build it with `open`."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, path: Path | None, clock: Callable[[], datetime]
+        self, connection: duckdb.DuckDBPyConnection, place: Place, clock: Callable[[], datetime]
     ) -> None:
         self._connection = connection
-        self._path = path
+        self._place = place
         self._clock = clock
         self._cursors: dict[int, duckdb.DuckDBPyConnection] = {}  # By thread.
         self._writing = threading.RLock()
@@ -36,24 +42,26 @@ class StoreCore:
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
         self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series by number.
         self._dirty = False  # Whether days wait to be added up.
-        self._series: dict[tuple[str, str, str], int] = {}  # Source, pool key and kind -> series number.
+        self._series: dict[str, dict[tuple[str, str], int]] = {}  # Source -> pool key and kind -> number.
 
     @classmethod
-    def open(cls, path: Path | None, *, clock: Callable[[], datetime]) -> Self:
+    def open(cls, place: Place, *, clock: Callable[[], datetime]) -> Self:
         """Open or make a store; None keeps it in memory. `clock` gives aware UTC instants.
 
         Raises:
             StoreLocked: Another process holds the file; the message names it.
             StoreUnreadable: The file is damaged, foreign, or from a newer program.
+            LakeUnreachable: The lake's catalogue, data or extensions cannot be had.
         """
-        connection = database.connect(path)
-        try:
-            with database.refusing(path):
-                migrate(connection, clock=clock)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, path, clock)
+        with _locked(place, "schema"):  # Making a lake is no less a race than writing to it.
+            connection = database.connect(place)
+            try:
+                with database.refusing(place):
+                    migrate(database.use(connection, place), clock=clock)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, place, clock)
 
     def close(self) -> None:
         """Give the file back. Cursors of other threads stop working.
@@ -74,9 +82,14 @@ class StoreCore:
         self.close()
 
     @property
+    def place(self) -> Place:
+        """The file or the lake, None in memory."""
+        return self._place
+
+    @property
     def path(self) -> Path | None:
-        """The file, None in memory."""
-        return self._path
+        """The file, None in memory and of a lake."""
+        return self._place if isinstance(self._place, Path) else None
 
     def now(self) -> datetime:
         """The store's clock."""
@@ -89,12 +102,12 @@ class StoreCore:
             alive = {thread.ident for thread in threading.enumerate()}
             for gone in [thread for thread in list(self._cursors) if thread not in alive]:
                 self._cursors.pop(gone, None)
-            self._cursors[me] = self._connection.cursor()
+            self._cursors[me] = database.use(self._connection.cursor(), self._place)
         return self._cursors[me]
 
     def read(self, query: str, **params: object) -> pa.Table:
         """The rows of sql/queries/<query>.sql."""
-        with database.refusing(self._path):
+        with database.refusing(self._place):
             return database.run(self._cursor(), database.sql(f"queries/{query}"), params)
 
     def rows(self, query: str, **params: object) -> list[dict[str, Any]]:
@@ -105,13 +118,13 @@ class StoreCore:
         self, script: str, incoming: Mapping[str, pa.Table] | None = None, **params: object
     ) -> pa.Table:
         """Run sql/writes/<script>.sql in a transaction, with `incoming` tables by name."""
-        with self._given(incoming or {}):
+        with self._given(incoming or {}, lock=script):
             return self._script(script, **params)
 
     @contextmanager
-    def _given(self, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+    def _given(self, tables: Mapping[str, pa.Table], *, lock: str) -> Iterator[None]:
         """A transaction in which scripts find these tables by name."""
-        with self.transaction() as cursor:
+        with self.transaction(lock) as cursor:
             for name, table in tables.items():
                 cursor.register(name, table)
             try:
@@ -124,10 +137,30 @@ class StoreCore:
         """Run sql/writes/<script>.sql inside the transaction that is open."""
         return database.run(self._cursor(), database.sql(f"writes/{script}"), params)
 
+    def settle(self, lock: str, write: Callable[[], T]) -> T:
+        """What `write` gives, inside one transaction; again where another writer of a lake came between."""
+        for pause_s in PAUSES_S:
+            try:
+                with self.transaction(lock):
+                    return write()
+            except database.WriteConflict:
+                time.sleep(pause_s)
+        with self.transaction(lock):
+            return write()
+
+    def _outermost(self, lock: str) -> AbstractContextManager[None]:
+        """The lake's lock for a transaction that is not inside another of ours."""
+        return _locked(self._place, lock) if self._depth == 0 else nullcontext()
+
     @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Hold the write lock; commit at the outermost end, or roll everything back."""
-        with self._writing, database.refusing(self._path):
+    def transaction(self, lock: str = "store") -> Iterator[duckdb.DuckDBPyConnection]:
+        """Hold the write lock; commit at the outermost end, or roll everything back.
+
+        Args:
+            lock: What is written. In a lake, processes that write the same wait for one another,
+                and a transaction begins only then, so that it sees what the other wrote.
+        """
+        with self._writing, self._outermost(lock), database.refusing(self._place):
             cursor = self._cursor()
             if self._depth == 0:
                 cursor.begin()
@@ -143,6 +176,16 @@ class StoreCore:
             self._depth -= 1
             if self._depth == 0:
                 cursor.commit()
+
+
+@contextmanager
+def _locked(place: Place, key: str) -> Iterator[None]:
+    """Hold a lake's lock; a file has but one process to lock out."""
+    if isinstance(place, Lake):
+        with place.locked(key):
+            yield
+    else:
+        yield
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:

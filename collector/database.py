@@ -7,18 +7,23 @@ retries, repairs or deletes anything.
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import duckdb
 import pyarrow as pa
 
 from model.errors import EnvironmentTrouble, LowtideError
 
+from .lake import NAME, Lake
+
+Place: TypeAlias = Path | Lake | None  # A file, a lake, or memory.
 SQL: Final = Path(__file__).parent / "sql"
 TROUBLE: Final = (  # The world around us; anything else the database raises is a fault of ours.
     duckdb.IOException,
@@ -28,7 +33,7 @@ TROUBLE: Final = (  # The world around us; anything else the database raises is 
     duckdb.ConnectionException,
     duckdb.TransactionException,  # A commit that could not reach the disk.
 )
-MEMORY_LIMIT: Final = "2GB"  # A year of 10M rows was queried within 300 MB; this leaves room for joins.
+MEMORY_LIMIT: Final = "700MB"  # A year of 50M rows is added up within it; the process stays below 1 GiB.
 
 
 class StoreLocked(EnvironmentTrouble):
@@ -43,6 +48,12 @@ class StoreUnreadable(EnvironmentTrouble):
     slug = "store-unreadable"
 
 
+class WriteConflict(EnvironmentTrouble):
+    """Another process changed the same rows of a lake at the same moment; trying again helps."""
+
+    slug = "write-conflict"
+
+
 class StoreFull(EnvironmentTrouble):
     """Disk or memory ran out while writing; nothing of that batch was kept."""
 
@@ -55,23 +66,35 @@ def sql(name: str) -> str:
     return (SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def connect(path: Path | None) -> duckdb.DuckDBPyConnection:
-    """Open the file (None: in memory) in UTC, with bounded memory and a place to spill.
+def connect(place: Place) -> duckdb.DuckDBPyConnection:
+    """Open the file (None: in memory) or the lake, in UTC, with bounded memory and a place to spill.
 
     Raises:
         StoreLocked: Another process holds it; the message names it.
         StoreUnreadable: It is no database, is damaged, or its folder is missing.
+        LakeUnreachable: The lake's catalogue, data or extensions cannot be had.
     """
     config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY_LIMIT}
-    if path is not None:
-        config["temp_directory"] = f"{path}.tmp"
+    if isinstance(place, Path):
+        config["temp_directory"] = f"{place}.tmp"
+    elif isinstance(place, Lake):
+        config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"lowtide-lake-{os.getpid()}")
     try:
-        connection = duckdb.connect(str(path) if path else ":memory:", config=config)
+        connection = duckdb.connect(str(place) if isinstance(place, Path) else ":memory:", config=config)
         # ICU cannot be configured before it is connected, hence a statement of its own.
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
     except TROUBLE as trouble:
-        raise _refusal(trouble, path) from None
+        raise _refusal(trouble, place) from None
+    if isinstance(place, Lake):
+        place.attach(connection)
     return connection
+
+
+def use(cursor: duckdb.DuckDBPyConnection, place: Place) -> duckdb.DuckDBPyConnection:
+    """Make a cursor speak of the lake where there is one; a file needs nothing said."""
+    if isinstance(place, Lake):
+        cursor.execute(f"USE {NAME}")
+    return cursor
 
 
 def run(cursor: duckdb.DuckDBPyConnection, script: str, params: dict[str, object]) -> pa.Table:
@@ -84,18 +107,23 @@ def run(cursor: duckdb.DuckDBPyConnection, script: str, params: dict[str, object
 
 
 @contextmanager
-def refusing(path: Path | None) -> Iterator[None]:
+def refusing(place: Place) -> Iterator[None]:
     """Turn whatever the database raises inside the block into a refusal a person can act on."""
     try:
         yield
     except TROUBLE as trouble:
-        raise _refusal(trouble, path) from trouble
+        raise _refusal(trouble, place) from trouble
 
 
-def _refusal(trouble: duckdb.Error, path: Path | None) -> LowtideError:
-    """The refusal that says what this complaint means for the store at `path`."""
+def _refusal(trouble: duckdb.Error, place: Place) -> LowtideError:
+    """The refusal that says what this complaint means for the store at that place."""
     text = str(trouble).splitlines()[0]
-    where = str(path) if path else "the in-memory store"
+    where = str(place) if place else "the in-memory store"
+    if isinstance(place, Lake) and "conflict" in str(trouble).lower():
+        return WriteConflict(
+            f"Another process changed the same rows of {where} at the same moment.",
+            fix="Nothing of this batch was written; run the same command again.",
+        )
     if "set lock on file" in text:
         return _locked(text, where)
     if isinstance(trouble, duckdb.OutOfMemoryException) or re.search(

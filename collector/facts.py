@@ -32,6 +32,7 @@ _SKU: Final = pa.schema(
     }
 )  # fmt: skip
 Skus = Mapping[tuple[str, str], Sku]
+Pair = tuple[str, str]  # Pool key and kind of price.
 
 
 class FactWrites(Ledger):
@@ -57,7 +58,7 @@ class FactWrites(Ledger):
         found = self.rows("same_file", source_id=source_id, fingerprint=fingerprint)
         return found[0] if found else None
 
-    def know_pools(self, pairs: set[tuple[str, str]], *, source_id: str, skus: Skus) -> None:
+    def know_pools(self, pairs: set[Pair], *, source_id: str, skus: Skus) -> None:
         """Make pools, their SKUs and the source's series on them known.
 
         A transaction of its own: numbers are given before the facts that carry them.
@@ -67,7 +68,8 @@ class FactWrites(Ledger):
             source_id: Whose series.
             skus: SKUs by provider and name; one for every pool.
         """
-        missing = {pair for pair in pairs if (source_id, *pair) not in self._series}
+        known = self._series.setdefault(source_id, {})
+        missing = pairs - known.keys()
         if not missing:
             return
         pools = {key: Pool.parse(key) for key, _ in missing}
@@ -82,7 +84,7 @@ class FactWrites(Ledger):
         numbered = self.write("merge_pools", tables, source_id=source_id)
         self._tellers.clear()
         for row in numbered.to_pylist():
-            self._series[source_id, row["pool_id"], row["kind"]] = row["series_no"]
+            known[row["pool_id"], row["kind"]] = row["series_no"]
 
     def add_facts(self, name: str, table: pa.Table, *, source: Source, ingest_run_id: int) -> int:
         """Merge one table of a batch (`prices`, `probes`…); how many rows were new."""
@@ -91,7 +93,7 @@ class FactWrites(Ledger):
             table = self._numbered(name, table, source)
             first, last = span(table["began_at" if name == "tenures" else "effective_at"])
             params |= {"from_at": first, "until_at": last}
-        with self._given({"incoming": table}):
+        with self._given({"incoming": table}, lock=source.source_id):
             if name == "prices":
                 rows_new = self._add_prices(params)
             else:
@@ -112,11 +114,11 @@ class FactWrites(Ledger):
 
     def _numbered(self, name: str, table: pa.Table, source: Source) -> pa.Table:
         """The table with series numbers in the place of names."""
-        pools, known = Codes(table["pool_id"]), self._series
+        pools, known = Codes(table["pool_id"]), self._series[source.source_id]
         kinds = Codes(table["kind"]) if "kind" in table.column_names else None
         own = [str(kind) for kind in kinds.keys] if kinds else [source.kind]
         numbers = np.array(
-            [[known.get((source.source_id, str(key), kind), -1) for kind in own] for key in pools.keys],
+            [[known.get((str(key), kind), -1) for kind in own] for key in pools.keys],
             dtype="int32",
         )
         chosen = numbers[pools.codes, kinds.codes if kinds else 0]

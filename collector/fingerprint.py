@@ -42,6 +42,7 @@ def fingerprint_of(source: Source, catalog: Catalog) -> str | None:
 def _program() -> str:
     """A digest of the readers and rules of this program."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted([*ROOM.glob("sources/*.py"), ROOM / "quality.py", CATALOG]):
+    rules = [ROOM / name for name in ("judged.py", "quality.py", "signal_rules.py")]
+    for path in sorted([*ROOM.glob("sources/*.py"), *rules, CATALOG]):
         digest.update(path.read_bytes())
     return digest.hexdigest()

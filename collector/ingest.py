@@ -15,17 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import pandas as pd
-import pyarrow as pa
-
 from model.errors import LowtideError
 
 from . import rows
 from .catalog import Catalog, load_catalog
-from .facts import OF_POOLS
+from .checked import Checked, checked_batches
 from .fingerprint import fingerprint_of
-from .quality import check
-from .sources.base import Batch, Source
+from .sources.base import Source
 from .store import Store
 from .tables import as_table, span
 
@@ -92,10 +88,10 @@ def _read(
     try:
         fingerprint = fingerprint_of(source, catalog)
         if fingerprint is None or not _read_before(store, fingerprint, report):
-            for batch in source.batches():
+            for batch in checked_batches(source, now=store.now, catalog=catalog):
                 if not report.run_id:  # Opened late, so that an unreadable file leaves no trace in the store.
                     report.run_id = store.begin_ingest(source, fingerprint)
-                _store(store, source, batch, report, catalog)
+                _store(store, source, batch, report)
                 report.seconds = time.perf_counter() - began
                 if progress:
                     progress(report)
@@ -118,63 +114,32 @@ def _read_before(store: Store, fingerprint: str, report: IngestReport) -> bool:
     return True
 
 
-def _store(store: Store, source: Source, batch: Batch, report: IngestReport, catalog: Catalog) -> None:
-    """Check one batch and write it, whole or not at all."""
-    kept, refused, rows_in = _checked(store, batch, catalog)
-    skus = {**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}}
-    for table in (table for name, table in kept.items() if name in OF_POOLS):
-        store.know_pools(_pairs(table, source.kind), source_id=source.source_id, skus=skus)
-    rows_new = 0
-    with store.transaction():
-        for name, table in kept.items():
+def _store(store: Store, source: Source, batch: Checked, report: IngestReport) -> None:
+    """Write one batch, whole or not at all."""
+    store.know_pools(batch.pairs, source_id=source.source_id, skus=batch.skus)
+
+    def write() -> int:
+        rows_new = 0
+        for name, table in batch.kept.items():
             if len(table):
                 rows_new += store.add_facts(name, table, source=source, ingest_run_id=report.run_id)
-        if refused is not None:
-            store.add_facts(
-                "rejected", as_table("rejected", refused), source=source, ingest_run_id=report.run_id
-            )
-    _tally(report, kept, refused, rows_in=rows_in, rows_new=rows_new)
+        if batch.refused is not None:
+            told = as_table("rejected", batch.refused)
+            store.add_facts("rejected", told, source=source, ingest_run_id=report.run_id)
+        return rows_new
+
+    _tally(report, batch, rows_new=store.settle(source.source_id, write))
 
 
-def _checked(
-    store: Store, batch: Batch, catalog: Catalog
-) -> tuple[dict[str, pa.Table], pd.DataFrame | None, int]:
-    """What of a batch may be stored, what was turned away, and how many rows came."""
-    kept: dict[str, pa.Table] = {}
-    turned_away = [] if batch.rejected is None else [batch.rejected]
-    rows_in = sum(map(len, turned_away))
-    for name, frame in batch.facts():
-        rows_in += len(frame)
-        kept[name], broken = check(name, frame, batch, now=store.now(), catalog=catalog)
-        if broken is not None:
-            turned_away.append(broken)
-    return kept, pd.concat(turned_away, ignore_index=True) if turned_away else None, rows_in
-
-
-def _pairs(table: pa.Table, kind: str) -> set[tuple[str, str]]:
-    """Every pool key of a table with the kinds of its prices; facts without one are of the source's kind."""
-    if "kind" not in table.column_names:
-        return {(key, kind) for key in table["pool_id"].unique().to_pylist()}
-    pairs = table.select(["pool_id", "kind"]).group_by(["pool_id", "kind"], use_threads=False).aggregate([])
-    return {(pair["pool_id"], pair["kind"]) for pair in pairs.to_pylist()}
-
-
-def _tally(
-    report: IngestReport,
-    kept: dict[str, pa.Table],
-    refused: pd.DataFrame | None,
-    *,
-    rows_in: int,
-    rows_new: int,
-) -> None:
+def _tally(report: IngestReport, batch: Checked, *, rows_new: int) -> None:
     """Add one committed batch to the report."""
-    reasons = Counter(refused["reason"]) if refused is not None else Counter()
-    report.rows_in += rows_in
+    reasons = Counter(batch.refused["reason"]) if batch.refused is not None else Counter()
+    report.rows_in += batch.rows_in
     report.rows_new += rows_new
     report.rows_quarantined += reasons.total()
     report.rows_duplicate = report.rows_in - report.rows_new - report.rows_quarantined
     report.reasons = dict(Counter(report.reasons) + reasons)
-    for table in kept.values():
+    for table in batch.kept.values():
         clock = next((c for c in ("effective_at", "began_at") if c in table.column_names), None)
         if clock and len(table):
             first, last = span(table[clock])

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from . import database
 from .core import StoreCore
+from .lake import Lake
 
 VERSION: Final = 1  # Of what sql/ledger adds up; another one is made anew.
 FROM_ROWS: Final = 2_000_000  # Prices and probes from which on days are worth adding up.
@@ -33,8 +34,11 @@ class Ledger(StoreCore):
     def add_up_days(self, *, progress: MonthDone | None = None) -> None:
         """Bring the ledger up to date; the first time, make it.
 
-        A month is one transaction, so a killed process loses a month's work and no fact.
+        A month is one transaction, so a killed process loses a month's work and no fact. A lake
+        keeps none: its writers would have to agree on every day.
         """
+        if isinstance(self.place, Lake):
+            return
         if self.keeps_days:
             try:
                 self._add_up(everything=False, progress=progress)
@@ -84,7 +88,7 @@ class Ledger(StoreCore):
 
     def _days_version(self) -> int | None:
         """The version of the ledger in the file, None where there is none."""
-        with database.refusing(self.path):
+        with database.refusing(self.place):
             if not self._cursor().execute(database.sql("ledger/exists")).fetchall():
                 return None
             found = self._ledger("state").to_pylist()
@@ -92,5 +96,5 @@ class Ledger(StoreCore):
 
     def _ledger(self, script: str, **params: Any) -> Any:
         """Run one script of sql/ledger."""
-        with database.refusing(self.path):
+        with database.refusing(self.place):
             return database.run(self._cursor(), database.sql(f"ledger/{script}"), params)

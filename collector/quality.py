@@ -7,67 +7,37 @@ value, and a rule that lacks its yardstick (an unknown on-demand price) is silen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.errors import ImpossibleInput
-from model.market import CapacityType, EndCause, Pool, PriceKind, Sku
+from model.market import CapacityType, EndCause, PriceKind
 
 from .catalog import Catalog
-from .sources.base import Batch, reject
-from .tables import INSTANT, Codes, Frame, as_table
+from .judged import Judged, Mask, Rule
+from .signal_rules import charged, listed, named, offered, scored, shared, spent, warned
+from .sources.base import UNRECORDED, Batch
+from .tables import INSTANT, Frame, as_table
 
 CLOCK_SKEW: Final = timedelta(minutes=5)  # How far a provider's clock may run ahead of ours.
-SPOT_CEILING: Final = 10.0  # Times on-demand. Auctions of 2015 reached exactly this.
+CEILING: Final = 10.0  # Times on-demand by list. Auctions of 2015 reached exactly this.
 DEAREST_USD_PER_HOUR: Final = 10_000.0  # No machine costs this; a price in cents or per month would.
 SMALLEST_USD_PER_HOUR: Final = 1e-9  # The store's last digit; less would be stored as zero.
+LONGEST_HOLD_S: Final = 366 * 86_400.0  # A tick is minutes or hours; sums of days count it in microseconds.
 HOURLY: Final = ("hour", "1 Hour", "h")
-OVERHEADS: Final = ("restart", "pause", "upload", "restore", "wait")
-LONGEST_OVERHEAD_S: Final = 366 * 86_400.0  # Nobody waits a year; a clock that was set back may say so.
-
-Mask = np.ndarray  # bool, one per row; true where the row breaks the rule.
-Rule = Callable[["Judged"], Iterator[tuple[str, Mask]]]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One table under judgement, and what rules measure it against."""
-
-    table: pa.Table
-    now: datetime
-    catalog: Catalog
-    skus: Mapping[tuple[str, str], Sku]  # Those of the catalogue and of the batch.
-
-    @cached_property
-    def pools(self) -> Codes:
-        """Pool keys by row."""
-        return Codes(self.table["pool_id"])
-
-    @cached_property
-    def parsed(self) -> list[Pool | None]:
-        """A pool per key; None where the key is malformed."""
-        return [_pool(key) for key in self.pools.keys]
-
-    def must(self, holds: Any) -> Mask:
-        """Where a condition does not hold; what is unknown does not hold."""
-        return ~np.asarray(pc.fill_null(holds, False))
-
-    def missing(self, column: str) -> Mask:
-        """Where a column has no value."""
-        return np.asarray(pc.is_null(self.table[column]))
-
-    def outside(self, column: str, allowed: Iterable[str]) -> Mask:
-        """Where a text is none of those allowed."""
-        codes, known = Codes(self.table[column]), set(allowed)
-        return codes.spread([key not in known for key in codes.keys])
+FIRST_CLOUD: Final = datetime(
+    2006, 1, 1, tzinfo=UTC
+)  # Nobody rented by the hour before; clocks start at 1970.
+CLOCKS: Final = ("effective_at", "began_at", "observed_at", "starts_at")
+NULLABLE: Final = {  # Columns that stay whole numbers where some are missing.
+    pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype(),
+}  # fmt: skip
 
 
 def check(
@@ -92,27 +62,22 @@ def check(
         for reason, broken in rule(judged):
             broken = broken & ~gone
             if broken.any():
-                rejected.append(reject(_rows(frame, broken), reason))
+                rejected.append(_turned_away(judged.table, broken, reason))
                 gone |= broken
     if not rejected:
         return judged.table, None
     return judged.table.filter(pa.array(~gone)), pd.concat(rejected, ignore_index=True)
 
 
-def _rows(frame: Frame, mask: Mask) -> pd.DataFrame:
-    """The rows as they came, for the quarantine."""
-    rows: pd.DataFrame = (
-        frame.filter(pa.array(mask)).to_pandas() if isinstance(frame, pa.Table) else frame[mask]
-    )
-    return rows
+def _turned_away(table: pa.Table, broken: Mask, reason: str) -> pd.DataFrame:
+    """Rows for the quarantine, as reason and content.
 
-
-@lru_cache(maxsize=1 << 17)  # Every batch of a feed names the same pools.
-def _pool(key: str | None) -> Pool | None:
-    try:
-        return Pool.parse(key or "")
-    except ImpossibleInput:
-        return None
+    They are written from their exact types: in a frame a whole number reads 1 or 1.0 by
+    whether another row lacks it, and the same row in other company would be kept twice.
+    """
+    rows = table.filter(pa.array(broken)).to_pandas(types_mapper=NULLABLE.get)
+    lines = rows.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
+    return pd.DataFrame({"reason": reason, "content": pd.Series(lines.splitlines(), dtype="str")})
 
 
 def known_pool(j: Judged) -> Iterator[tuple[str, Mask]]:
@@ -123,11 +88,25 @@ def known_pool(j: Judged) -> Iterator[tuple[str, Mask]]:
 
 
 def dated(j: Judged) -> Iterator[tuple[str, Mask]]:
-    """Both clocks must be set, and neither may run ahead of ours."""
+    """Clocks must be set to a time of clouds, and neither of ours may run ahead.
+
+    Traces of an unrecorded place are counted from 1970, since nobody wrote down their day.
+    """
     latest = pa.scalar(j.now + CLOCK_SKEW, INSTANT)
-    for clock in [c for c in ("effective_at", "began_at", "observed_at") if c in j.table.column_names]:
+    placed = ~_unrecorded(j)
+    for clock in [c for c in CLOCKS if c in j.table.column_names]:
         yield f"no {clock}", j.missing(clock)
-        yield f"{clock} lies in the future", ~j.must(pc.greater(j.table[clock], latest))
+        if clock != "starts_at":  # What is offered may start later.
+            yield f"{clock} lies in the future", ~j.must(pc.greater(j.table[clock], latest))
+        too_early = ~j.must(pc.less(j.table[clock], pa.scalar(FIRST_CLOUD, INSTANT)))
+        yield f"{clock} lies before there were clouds", too_early & placed
+
+
+def _unrecorded(j: Judged) -> Mask:
+    """Where a row's pool lies nobody knows where."""
+    if "pool_id" not in j.table.column_names:
+        return np.zeros(len(j.table), dtype=bool)
+    return j.pools.spread([pool is not None and pool.region == UNRECORDED for pool in j.parsed])
 
 
 def priced(j: Judged) -> Iterator[tuple[str, Mask]]:
@@ -136,39 +115,27 @@ def priced(j: Judged) -> Iterator[tuple[str, Mask]]:
         yield "currency is not USD", j.outside("currency", ["USD"])
     if "unit" in j.table.column_names:
         yield "unit is not an hour", j.outside("unit", HOURLY)
-    usd = _usd(j.table["price_usd_per_hour"])
+    usd = j.numbers("price_usd_per_hour")
     with np.errstate(invalid="ignore"):
         yield "price is not a number", np.isnan(usd)
         yield "price is not positive", usd < SMALLEST_USD_PER_HOUR
         yield f"price above {DEAREST_USD_PER_HOUR:g} USD per hour", usd > DEAREST_USD_PER_HOUR
         yield "unknown kind of price", j.outside("kind", list(PriceKind))
-        ceilings = j.pools.spread(_ceilings(j))
-        yield f"spot price above {SPOT_CEILING:g} times on-demand", usd > ceilings
+        yield f"spot price above {CEILING:g} times on-demand", usd > _ceilings(j, CapacityType.SPOT)
+        yield f"on-demand price above {CEILING:g} times list", usd > _ceilings(j, CapacityType.ON_DEMAND)
 
 
-def _usd(column: pa.ChunkedArray) -> np.ndarray:
-    """Prices as floats to judge by, NaN where there is no number."""
-    if pa.types.is_decimal(column.type):
-        return np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")))
-    usd: np.ndarray = pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy("float64", na_value=np.nan)
-    return usd
-
-
-def _ceilings(j: Judged) -> np.ndarray:
-    """The highest believable price of each pool: of spot where on-demand is known, else infinite."""
-    spot = {(p.provider, p.sku) for p in j.parsed if p and p.capacity_type is CapacityType.SPOT}
-    listed = {machine: j.catalog.highest_on_demand(*machine) for machine in spot}
-    ceilings = {m: SPOT_CEILING * float(usd) for m, usd in listed.items() if usd is not None}
-    unlimited = float("inf")
-    return np.array(
-        [
-            ceilings.get((p.provider, p.sku), unlimited)
-            if p and p.capacity_type is CapacityType.SPOT
-            else unlimited
-            for p in j.parsed
-        ],
-        dtype="float64",
+def _ceilings(j: Judged, capacity: CapacityType) -> np.ndarray:
+    """The highest believable price of each row: where its machine has a list price, else infinite."""
+    pools = [pool if pool and pool.capacity_type is capacity else None for pool in j.parsed]
+    listed = {p: j.catalog.highest_on_demand(*p) for p in {(p.provider, p.sku) for p in pools if p}}
+    return j.pools.spread(
+        np.array([_ceiling(listed[p.provider, p.sku] if p else None) for p in pools], dtype="float64")
     )
+
+
+def _ceiling(list_usd: Decimal | None) -> float:
+    return float("inf") if list_usd is None else CEILING * float(list_usd)
 
 
 def counted(j: Judged) -> Iterator[tuple[str, Mask]]:
@@ -179,12 +146,14 @@ def counted(j: Judged) -> Iterator[tuple[str, Mask]]:
     yield "impossible count of instances", j.must(possible)
     holds_s = np.asarray(pc.fill_null(j.table["holds_s"], float("nan")))
     yield "probe holds for no time", ~(holds_s > 0)
+    yield "probe holds for more than a year", holds_s > LONGEST_HOLD_S
 
 
 def lived(j: Judged) -> Iterator[tuple[str, Mask]]:
     """A tenure ends after it began, with a cause, and is seen no earlier than that."""
     began, end, seen = j.table["began_at"], j.table["ended_at"], j.table["observed_at"]
     ended, caused = ~j.missing("ended_at"), ~j.missing("end_cause")
+    yield "unknown whether it ran before", j.missing("began_before")
     yield "tenure ends before it begins", ~j.must(pc.less(end, began))
     yield "tenure ends without a cause", ended & ~caused
     yield "tenure has a cause but no end", ~ended & caused
@@ -192,24 +161,15 @@ def lived(j: Judged) -> Iterator[tuple[str, Mask]]:
     yield "tenure seen before it happened", ~j.must(pc.less(seen, pc.coalesce(end, began)))
 
 
-def spent(j: Judged) -> Iterator[tuple[str, Mask]]:
-    """An overhead is of a known kind and took some time, or none; bytes may be unknown."""
-    yield "unknown kind of overhead", j.outside("what", OVERHEADS)
-    seconds = j.table["seconds"]
-    possible = pc.and_(pc.greater_equal(seconds, 0), pc.less_equal(seconds, LONGEST_OVERHEAD_S))
-    yield "seconds are no time", j.must(possible)
-    yield "negative bytes", ~j.must(pc.less(j.table["bytes"], 0))
-
-
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "prices": (known_pool, dated, priced),
     "probes": (known_pool, dated, counted),
-    "tenures": (known_pool, dated, lived),
-    "bands": (dated,),
-    "tariffs": (dated,),
-    "scores": (dated,),
-    "interruptions": (dated,),
-    "offers": (dated,),
-    "listings": (dated,),
-    "overheads": (known_pool, dated, spent),
+    "tenures": (known_pool, named("instance_ref"), dated, lived),
+    "bands": (named("provider", "region", "sku", "what"), dated, shared),
+    "tariffs": (named("provider", "region", "kind", "item", "unit"), dated, charged),
+    "scores": (named("provider", "region", "query", "scale"), dated, scored),
+    "interruptions": (named("provider", "event_id", "region", "instance_ref"), dated, warned),
+    "offers": (named("provider", "region", "zone", "sku", "offer_ref"), dated, offered),
+    "listings": (named("provider", "region", "sku", "gpu_model"), dated, listed),
+    "overheads": (known_pool, named("run_id", "node"), dated, spent),
 }

@@ -40,7 +40,7 @@ class StatisticsReads(Ledger):
             raise ImpossibleInput(f"The window is {window}.", fix="Give a window longer than zero.")
         by_days = not from_rows and self.days_ready()
         params: dict[str, object] = {"as_of": as_of, "window": window, "pool_id": pool_id, "ledger": by_days}
-        with database.refusing(self.path):
+        with database.refusing(self.place):
             for stage in FROM_DAYS if by_days else FROM_ROWS:
                 database.run(self._cursor(), database.sql(f"statistics/{stage}"), params)
             return database.run(self._cursor(), database.sql("queries/pool_history"), params)

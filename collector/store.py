@@ -16,10 +16,10 @@ from model.errors import ImpossibleInput
 from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
-from .asof import AsOfReads
 from .backup import BackupWrites
 from .collection import CollectionRecords
 from .facts import FactWrites
+from .kept import KeptStatistics
 from .listings import ListingReads
 from .overheads import OverheadReads
 from .records import AdvisorRecords
@@ -28,7 +28,7 @@ from .signals import SignalReads
 
 
 class Store(
-    FactWrites, AsOfReads, ListingReads, SignalReads, OverheadReads, AdvisorRecords, CollectionRecords,
+    FactWrites, KeptStatistics, ListingReads, SignalReads, OverheadReads, AdvisorRecords, CollectionRecords,
     BackupWrites,
 ):  # fmt: skip
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.

@@ -73,6 +73,7 @@ BESIDE: Final[Mapping[str, dict[str, pa.DataType]]] = {  # May come too; rules r
     "prices": {"currency": TEXT, "unit": TEXT},
 }
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"listings": ("note",)}  # NULL where a source gives none.
+NAMED: Final = frozenset({"pool_id", "kind"})  # Few texts in many rows: told apart once, here.
 DECIMAL: Final = pa.decimal128(18, 9)
 Frame: TypeAlias = pd.DataFrame | pa.Table
 
@@ -92,7 +93,8 @@ def as_table(name: str, frame: Frame) -> pa.Table:
         values = frame[column]
         array = values if isinstance(frame, pa.Table) else _array(values, kind)
         keeps = pa.types.is_decimal(array.type) and array.type == DECIMAL
-        columns[column] = array if keeps or array.type == kind else array.cast(kind, safe=False)
+        exact = array if keeps or array.type == kind else array.cast(kind, safe=False)
+        columns[column] = pc.dictionary_encode(exact) if column in NAMED else exact
     return pa.table(columns)
 
 
@@ -112,7 +114,13 @@ class Codes:
     """A text column told apart by numbers: `keys[codes[i]]` is the text of row i."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        encoded = pc.dictionary_encode(column, null_encoding="encode")
+        if pa.types.is_dictionary(column.type) and column.null_count:
+            column = column.cast(TEXT)  # So that no text at all is told apart too.
+        encoded = (
+            column.unify_dictionaries()
+            if pa.types.is_dictionary(column.type)
+            else pc.dictionary_encode(column, null_encoding="encode")
+        )
         whole = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
         if isinstance(whole, pa.ChunkedArray):  # Of no chunk at all.
             whole = pa.array([], pa.dictionary(pa.int32(), TEXT))

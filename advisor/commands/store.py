@@ -56,9 +56,8 @@ def restore(file: Path, store: str | None, as_json: bool) -> int:
     from collector.restore import restore as restored
 
     from ..serving import utc_now
-    from ..settings import load_settings
 
-    path = load_settings(store=store).store_path
+    path = _new_file(store)
     made = restored(file, path, clock=utc_now)
     manifest = made.manifest
     if as_json:
@@ -70,6 +69,20 @@ def restore(file: Path, store: str | None, as_json: bool) -> int:
         click.echo(f"Made {path}, {manifest.rows:,} rows, as of {manifest.as_of:%Y-%m-%d %H:%M} UTC.")
         click.echo("\n".join(made.problems) or "The store keeps all its rules.")
     return CHECK_FAILED if made.problems else 0
+
+
+def _new_file(store: str | None) -> Path:
+    """The file to make; a lake has writers of its own."""
+    from model.errors import ImpossibleInput
+
+    from ..settings import load_settings
+
+    place = load_settings(store=store).place
+    if not isinstance(place, Path):
+        raise ImpossibleInput(
+            "A backup is restored into a file, and the store is a lake.", fix="Name a file with --store."
+        )
+    return place
 
 
 @command.command("verify")

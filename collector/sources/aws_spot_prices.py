@@ -1,16 +1,21 @@
 """AWS spot prices of one region: every change of the last 90 days, by zone ID.
 
 AWS gives changes, newest first or in any order, and before them the price that was in force
-when the span began, under its own older instant. That one is kept: without it the first
-hours of a pool would have no price. A region is one batch, whole or not at all, because
-half of its pages would leave a hole behind the newest change.
+when the span began, under its own older instant. On the first reading that one is kept:
+without it the first hours of a pool would have no price. Later it is known already, and a
+feed that is read every few minutes would have every pool's old price confirmed every few
+minutes, which costs a stored repeat and says nothing new; so it is given once a day, which
+keeps staleness honest to the day. A machine that is asked for anew has no price until then.
+
+A region is one batch, whole or not at all, because half of its pages would leave a hole
+behind the newest change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 import pandas as pd
@@ -54,13 +59,25 @@ class AwsSpotPrices:
         if not self.skus:  # An empty list of types would ask for every machine of AWS.
             return
         at = self.now()
+        since = at - HISTORY if self.since is None else max(self.since - OVERLAP, at - HISTORY)
         with asking(self.ec2, "describe_spot_price_history"):
-            batch = self._batch(self._rows(at), at)
+            rows = self._rows(since, at)
+            if not self._gives_carried(at):
+                rows = [row for row in rows if row["Timestamp"] >= since]
+            batch = self._batch(rows, at)
         yield batch
 
-    def _rows(self, at: datetime) -> list[dict[str, Any]]:
+    def _gives_carried(self, at: datetime) -> bool:
+        """Whether prices older than what is asked for are given: at first, and once a UTC day.
+
+        The day's first pass is told by its watermark: no change of today is known yet. In a
+        region where nothing changes the whole day every pass is the first; that costs
+        repeats, and loses nothing.
+        """
+        return self.since is None or self.since < datetime.combine(at.astimezone(UTC), time(), UTC)
+
+    def _rows(self, since: datetime, at: datetime) -> list[dict[str, Any]]:
         """Every entry of every page."""
-        since = at - HISTORY if self.since is None else max(self.since - OVERLAP, at - HISTORY)
         found = pages(
             self.ec2,
             "describe_spot_price_history",

@@ -37,6 +37,7 @@ class RecordedFile:
     kind: str = "recorded"
     reading: str = ""  # How it is read, where that can be chosen; part of its fingerprint.
     beside: tuple[Path, ...] = ()  # Files that say how to read it.
+    reads_ahead: bool = True  # A file does not mind being read on before what it gave is stored.
 
     @property
     def origin(self) -> str:

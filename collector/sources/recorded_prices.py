@@ -15,6 +15,7 @@ from typing import Final
 import pandas as pd
 
 from .base import Batch, pool_keys, reject
+from .cross_check import REASON, SPOT_REASON, far_below_other_places
 from .files import csv_of, instants
 
 AZ_REGIONS: Final = {  # The first part of an AWS zone ID names its region.
@@ -44,34 +45,40 @@ def price_frame(
 
 
 def read_gcp_weekly(path: Path) -> Iterator[Batch]:
-    """Weekly list of GCP prices, regional, on-demand and spot side by side."""
+    """Weekly list of GCP prices, regional, on-demand and spot side by side.
+
+    Both are put together from the same parts, so where one lacks the GPU so does the other.
+    """
     table = csv_of(path)
     at = instants(table["observed_at_utc"])
-    frames = []
-    for capacity in ("on_demand", "spot"):
+    partial = far_below_other_places(table["machine_type"], at, table["on_demand_usd_per_hour"])
+    frames, rejected = [], []
+    for capacity, reason in (("on_demand", REASON), ("spot", SPOT_REASON)):
         usd = table[f"{capacity}_usd_per_hour"]
         offered = usd != ""
         pools = pool_keys("gcp", table["region"], "-", table["machine_type"], capacity)
-        frames.append(price_frame(pools, at, usd)[offered])
-    yield Batch(prices=pd.concat(frames, ignore_index=True))
+        frame = price_frame(pools, at, usd)
+        frames.append(frame[offered & ~partial])
+        rejected.append(reject(frame[offered & partial], reason))
+    yield Batch(prices=pd.concat(frames, ignore_index=True), rejected=pd.concat(rejected, ignore_index=True))
 
 
 def read_aws_on_demand(path: Path) -> Iterator[Batch]:
     """Dated AWS on-demand tables; regional."""
-    table = csv_of(path)
-    pools = pool_keys("aws", table["region"], "-", table["instance_type"], "on_demand")
-    yield Batch(
-        prices=price_frame(pools, instants(table["observed_at_utc"]), table["on_demand_usd_per_hour"])
-    )
+    yield _on_demand("aws", csv_of(path), machine="instance_type")
 
 
 def read_azure_on_demand(path: Path) -> Iterator[Batch]:
     """Dated Azure on-demand tables; regional."""
-    table = csv_of(path)
-    pools = pool_keys("azure", table["region"], "-", table["arm_sku_name"], "on_demand")
-    yield Batch(
-        prices=price_frame(pools, instants(table["observed_at_utc"]), table["on_demand_usd_per_hour"])
-    )
+    yield _on_demand("azure", csv_of(path), machine="arm_sku_name")
+
+
+def _on_demand(provider: str, table: pd.DataFrame, *, machine: str) -> Batch:
+    """One regional list of a day or several."""
+    at, usd = instants(table["observed_at_utc"]), table["on_demand_usd_per_hour"]
+    prices = price_frame(pool_keys(provider, table["region"], "-", table[machine], "on_demand"), at, usd)
+    partial = far_below_other_places(table[machine], at, usd)
+    return Batch(prices=prices[~partial], rejected=reject(prices[partial], REASON) if partial.any() else None)
 
 
 def read_aws_spot_ids(path: Path) -> Iterator[Batch]:

@@ -163,7 +163,7 @@ def test_a_blank_gcp_spot_price_gives_no_row(recorded_data, reports):
     blank = (raw["spot_usd_per_hour"] == "").sum()
     assert blank == 21_285
     (report,) = (r for r in reports if r.origin == str(path))
-    assert report.rows_new == 2 * len(raw) - blank == 186_217
+    assert report.rows_in == 2 * len(raw) - blank == 186_217
 
 
 def test_products_that_hold_a_licence_fee_are_turned_away(reports):

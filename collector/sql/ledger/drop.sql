@@ -5,3 +5,4 @@ DROP TABLE IF EXISTS probe_day;
 DROP TABLE IF EXISTS touched_price;
 DROP TABLE IF EXISTS touched_probe;
 DROP TABLE IF EXISTS ledger_state;
+DROP TABLE IF EXISTS pool_statistics;

@@ -50,7 +50,7 @@ SELECT series_no, row.e AS effective_at, row.o AS observed_at, row.p AS price_us
 FROM (FROM near UNION ALL FROM far);
 
 -- Beyond the reach only the nearest rows matter: the last repeat between the eve and the
--- first fresh row, and the first row after the last fresh one.
+-- first fresh row, and the first two rows after the last fresh one.
 CREATE OR REPLACE TEMP TABLE beside AS
 WITH confirmed AS (
     SELECT s.series_no, s.effective_at, observed_at
@@ -91,9 +91,9 @@ SELECT series_no, place.e AS effective_at, place.o AS observed_at, NULL::DECIMAL
 FROM last_repeat
 UNION ALL
 SELECT series_no, row.e, row.o, row.p
-FROM (
-    SELECT series_no, arg_min({e: effective_at, o: observed_at, p: price_usd_per_hour},
-                              (effective_at, observed_at, coalesce(price_usd_per_hour, 0))) AS row
+FROM (  -- Two of them: whether the first shares its instants with another decides what it is.
+    SELECT series_no, unnest(arg_min({e: effective_at, o: observed_at, p: price_usd_per_hour},
+                                     (effective_at, observed_at, coalesce(price_usd_per_hour, 0)), 2)) AS row
     FROM later GROUP BY series_no
 );
 

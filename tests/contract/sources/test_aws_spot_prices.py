@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -98,6 +99,64 @@ def test_the_price_in_force_when_the_span_began_is_kept_under_its_own_instant():
         (step,) = store.price_steps(Pool.parse(P5), from_at=begin, until_at=begin, as_of=NOW)
     assert step.effective_at == NOW - timedelta(hours=2300)
     assert str(step.price_usd_per_hour) == "29.000000000"
+
+
+@pytest.mark.parametrize(
+    ("since_hours_ago", "carried"),
+    [
+        (None, True),  # All is asked for, and the days before the first change need a price.
+        (1, False),  # NOW is noon. A change of 11:00 is known, so today was read before.
+        (12, False),  # A change of midnight is today's.
+        (12.5, True),  # The newest change known is of yesterday: today's first pass.
+    ],
+)
+def test_a_price_from_before_the_span_is_given_at_first_and_then_once_a_day(since_hours_ago, carried):
+    since = None if since_hours_ago is None else NOW - timedelta(hours=since_hours_ago)
+    found, _ = prices_of(change(0.5, "31"), change(2300, "29"), since=since)
+    assert list(found["price_usd_per_hour"]) == (["29", "31"] if carried else ["31"])
+
+
+def test_a_change_at_the_very_instant_asked_from_is_no_price_carried_in():
+    # Known until 11:00, so asked from 09:00, three hours before NOW.
+    found, _ = prices_of(change(3, "30"), change(3.01, "29"), since=NOW - timedelta(hours=1))
+    assert list(found["price_usd_per_hour"]) == ["30"]
+
+
+def hourly(hour: int) -> list[dict[str, Any]]:
+    """What AWS says half an hour into an hour: p5 changed on the hour, p4d has cost 12.5 since last month."""
+    midnight = datetime(2026, 11, 20, tzinfo=UTC)
+    moved = [
+        {**change(0, str(30 + h)), "Timestamp": midnight + timedelta(hours=h)}
+        for h in range(max(hour - 2, 0), hour + 1)
+    ]
+    return [*moved, {**change(0, "12.5", sku="p4d.24xlarge"), "Timestamp": midnight - timedelta(days=30)}]
+
+
+def test_thirty_hourly_passes_store_a_price_that_does_not_change_once_a_day():
+    clock, since = datetime(2026, 11, 20, tzinfo=UTC), None
+    with Store.open(None, clock=lambda: clock) as store:
+        for hour in range(30):
+            clock = datetime(2026, 11, 20, 0, 30, tzinfo=UTC) + timedelta(hours=hour)
+            with account(stage(*hourly(hour)).script("plain")) as (client_for, _):
+                ec2 = client_for("ec2", "us-east-1")
+                report = ingest(
+                    store,
+                    AwsSpotPrices(
+                        ec2=ec2, region="us-east-1", skus=SKUS, since=since, now=partial(_same, clock)
+                    ),
+                )
+            since = report.until_at
+        with store.transaction() as cursor:
+            stored = "SELECT count(*) FROM {} WHERE pool_id LIKE '%p4d%'"
+            counts = [
+                cursor.sql(stored.format(table)).fetchall()[0][0] for table in ("price_point", "price_repeat")
+            ]
+    # A change at half past midnight of the first day, a repeat at that hour of the second; not 29 repeats.
+    assert counts == [1, 1]
+
+
+def _same(instant: datetime) -> datetime:
+    return instant
 
 
 def test_pages_in_any_order_give_the_same_facts():

@@ -113,3 +113,28 @@ def test_a_machine_that_is_described_anew_is_a_listing_of_its_own():
         ]
         report = ingest(store, Pieces(batches, "listed"))
     assert (report.rows_new, report.rows_duplicate) == (2, 1)
+
+
+@pytest.mark.parametrize("days", list(itertools.permutations([1, 2, 3])))
+def test_sights_of_one_listing_are_one_row_in_any_order(days):
+    # Newest first used to leave three rows, oldest first one.
+    with Store.open(None, clock=lambda: NOW) as store:
+        ingest(store, Pieces([Batch(listings=listing(day)) for day in days], "listed"))
+        with store.transaction() as cursor:
+            (seen,) = cursor.sql("SELECT observed_at FROM sku_listing").to_arrow_table().to_pylist()
+        assert store.verify() == []
+    assert seen["observed_at"] == NOW - timedelta(days=3)
+
+
+@pytest.mark.parametrize("hours", list(itertools.permutations([1, 2, 3])))
+def test_deliveries_of_one_event_are_one_row_in_any_order(hours):
+    # The first delivery is kept, whenever it arrives: from then on the event was known.
+    deliveries = [
+        frame("interruptions", [0]).assign(observed_at=pd.Timestamp(NOW - timedelta(hours=hour)))
+        for hour in hours
+    ]
+    with Store.open(None, clock=lambda: NOW) as store:
+        ingest(store, Pieces([Batch(interruptions=delivery) for delivery in deliveries], "queue"))
+        with store.transaction() as cursor:
+            (seen,) = cursor.sql("SELECT observed_at FROM interruption_event").to_arrow_table().to_pylist()
+    assert seen["observed_at"] == NOW - timedelta(hours=3)

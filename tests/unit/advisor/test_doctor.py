@@ -168,7 +168,7 @@ def test_the_holder_of_the_store_is_named(settings):
     made = settings()
     found = {finding.check: finding for finding in doctor.data(made)}
     assert found["store"].ok is False  # There is none yet.
-    Store.open(made.store_path, clock=lambda: NOON).close()
+    Store.open(made.place, clock=lambda: NOON).close()
     found = {finding.check: finding for finding in doctor.data(made)}
     assert (found["lock"].ok, found["store"].ok) == (True, True)
 
@@ -181,7 +181,7 @@ def test_without_a_feed_it_says_that_none_was_checked(settings):
 def test_an_age_that_is_judged_comes_from_the_store_where_no_service_runs(settings):
     made = settings(**{"lambda": {"base_url": "http://127.0.0.1:9"}})
     began = datetime.now(UTC) - timedelta(hours=3)
-    with Store.open(made.store_path, clock=lambda: began) as store:
+    with Store.open(made.place, clock=lambda: began) as store:
         store.begin_pass(
             "pass-1", source_id="lambda-instance-types", job_id="lambda", feed="lambda", cadence_s=300,
             stale_after_s=3600, history_s=0, started_at=began,

@@ -22,8 +22,8 @@ def room(tmp_path, monkeypatch):
 
 def test_by_default_the_store_is_in_the_home_and_the_service_on_loopback(room):
     settings = load_settings()
-    assert settings.store_path.is_absolute()
-    assert settings.store_path.name == "store.duckdb"
+    assert settings.place.is_absolute()
+    assert settings.place.name == "store.duckdb"
     assert settings.service_url == "http://127.0.0.1:8787"
 
 
@@ -38,7 +38,7 @@ def test_file_gives_way_to_environment_and_environment_to_flag(room, monkeypatch
 
 def test_the_store_is_named_by_the_environment(room, monkeypatch):
     monkeypatch.setenv("LOWTIDE_STORE", str(room / "mine.duckdb"))
-    assert load_settings().store_path == room / "mine.duckdb"
+    assert load_settings().place == room / "mine.duckdb"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from collector.ingest import IngestReport, ingest
 from collector.sources.base import Batch
 from collector.store import Store
+
+sys.path.insert(0, str(Path(__file__).parent))  # Test folders are no packages.
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 Give = Callable[..., IngestReport]

@@ -96,11 +96,11 @@ def test_a_recorded_price_takes_the_place_of_a_list_price_from_its_hour_on(store
 
 
 def test_a_list_price_stated_after_the_record_ended_is_in_force_and_called_a_list_price(store, give):
-    # AWS cut p5 by 44 % after the last recorded table: the old record must not stand in for it.
-    give(prices=prices((-9, -9, "98.32"), pool=ON_DEMAND), source_id="archive")
-    give(prices=prices((2, 2, "55.04"), pool=ON_DEMAND), source_id="catalog", kind="list")
+    # AWS cut p5 from 98.32 to 55.04 after the last recorded table: the old record must not stand in for it.
+    give(prices=prices((-9, -9, "9.832"), pool=ON_DEMAND), source_id="archive")
+    give(prices=prices((2, 2, "5.504"), pool=ON_DEMAND), source_id="catalog", kind="list")
     seen = history(store, pool=ON_DEMAND)
-    assert (seen.price_kind, seen.price_usd_per_hour) == (PriceKind.LIST, Decimal("55.040000000"))
+    assert (seen.price_kind, seen.price_usd_per_hour) == (PriceKind.LIST, Decimal("5.504000000"))
 
 
 def test_a_record_that_goes_on_outlasts_a_list_price(store, give):

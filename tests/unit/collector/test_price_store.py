@@ -90,6 +90,13 @@ def test_a_late_row_between_two_equal_ones_makes_the_second_a_change_again(store
     assert steps(store, 0, 9) == [(at(0), Decimal(5)), (at(2), Decimal(7)), (at(4), Decimal(5))]
 
 
+def test_an_earlier_equal_row_does_not_make_one_of_two_prices_of_an_instant_a_repeat(store, give):
+    # Hour 2 has two prices. Alone, the lower would repeat the late row of hour 0; beside another it may not.
+    give(prices=rows((2, 2, "5"), (2, 2, "7")))
+    give(prices=rows((0, 0, "5")))
+    assert kept(store) == (3, 0)
+
+
 def test_an_earlier_equal_row_that_was_learnt_later_hides_nothing(store, give):
     # The row of hour 2 was learnt at hour 9; at hour 5 only the row of hour 4 was known.
     give(prices=rows((4, 4, "5")))

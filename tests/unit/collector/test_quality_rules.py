@@ -13,6 +13,7 @@ from collector.sources.base import Batch
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 SPOT = "aws/us-east-1/use1-az1/p3.2xlarge/spot"
+ON_DEMAND = "aws/us-east-1/-/p3.2xlarge/on_demand"
 YESTERDAY = pd.Timestamp(NOW - timedelta(days=1))
 
 
@@ -46,6 +47,12 @@ def price(**changes) -> list[str]:
         ({"unit": "month"}, "unit is not an hour"),
         ({"effective_at": pd.NaT}, "no effective_at"),
         ({"observed_at": pd.Timestamp(NOW + timedelta(hours=1))}, "observed_at lies in the future"),
+        (
+            {"effective_at": pd.Timestamp("1970-01-01", tz="UTC")},
+            "effective_at lies before there were clouds",
+        ),
+        # On-demand is 3.06 by list; a hundred times that is a price in cents.
+        ({"pool_id": ON_DEMAND, "price_usd_per_hour": "306"}, "on-demand price above 10 times list"),
         ({"pool_id": "aws/us-east-1"}, "malformed pool key"),
         ({"pool_id": SPOT.replace("spot", "stolen")}, "malformed pool key"),
         ({"pool_id": SPOT.replace("p3.2xlarge", "p99.nano")}, "SKU is in no catalogue"),
@@ -83,6 +90,7 @@ def test_every_row_is_turned_away_once_for_its_first_reason():
         ({"wanted": 0, "obtainable": 0}, "probe asks for no instance"),
         ({"holds_s": 0.0}, "probe holds for no time"),
         ({"holds_s": float("nan")}, "probe holds for no time"),
+        ({"holds_s": float("inf")}, "probe holds for more than a year"),
     ],
 )
 def test_an_impossible_probe_is_turned_away(changes, reason):
@@ -98,6 +106,8 @@ def test_an_impossible_probe_is_turned_away(changes, reason):
         ({"ended_at": pd.NaT}, "tenure has a cause but no end"),
         ({"end_cause": "bored"}, "unknown end cause"),
         ({"observed_at": YESTERDAY}, "tenure seen before it happened"),
+        ({"instance_ref": None}, "no instance_ref"),
+        ({"began_before": None}, "unknown whether it ran before"),
     ],
 )
 def test_an_impossible_tenure_is_turned_away(changes, reason):
@@ -106,6 +116,14 @@ def test_an_impossible_tenure_is_turned_away(changes, reason):
     assert judged("tenures", **{**row, "end_cause": "preempted", "began_before": False, **changes}) == [
         reason
     ]
+
+
+def test_a_trace_of_an_unrecorded_place_is_counted_from_1970_and_stays():
+    began = pd.Timestamp("1970-01-01T03:00:00Z")
+    row = {"pool_id": "aws/unrecorded/trace:p3-trace/p3.2xlarge/spot", "instance_ref": "i", "began_at": began}
+    assert (
+        judged("tenures", **row, ended_at=pd.NaT, end_cause=None, observed_at=began, began_before=False) == []
+    )
 
 
 def test_the_quarantine_keeps_a_reject_once_with_its_content(store, give):

@@ -1,0 +1,28 @@
+"""The figures of bench/model.py, in order. Another kind of figure is another file and a line here.
+
+Each takes the bench and the sets of recorded series found under --data, and prints its figures.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import model_forecast
+import model_lives
+from harness import start
+from model_data import recorded_sets
+
+FIGURES = (model_forecast.figures, model_lives.figures)
+
+
+def main() -> None:
+    bench = start("model", "How well the cost model forecasts recorded markets.")
+    if bench.options.data is None:
+        print("bench/model.py needs --data DIR, laid out like spot-traces/: no figures.", file=sys.stderr)
+        bench.finish()
+    sets = recorded_sets(bench.options.data)
+    if not sets:
+        print(f"{bench.options.data} holds no availability or preemption series.", file=sys.stderr)
+    for figures in FIGURES:
+        figures(bench, sets)
+    bench.finish()
