@@ -19,9 +19,10 @@ import duckdb
 from model.errors import EnvironmentTrouble
 
 from . import database
-from .backup_file import BackupWriter, Manifest, publish, taken
+from .backup_file import BackupWriter, Manifest
 from .ledger import Ledger
 from .migrations import known_migrations, migrate
+from .whole_file import publish, taken
 
 ONE_AT_A_TIME: Final = threading.Lock()  # Two of one name would write into the same half.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,39 +181,6 @@ def open_backup(path: Path) -> Iterator[BackupReader]:
             yield BackupReader(tar, path)
     except (tarfile.TarError, EOFError, UnicodeDecodeError) as trouble:
         raise _damaged(path, f"it cannot be read as a tar archive: {trouble}") from None
-
-
-def publish(half: Path, path: Path) -> None:
-    """Give a finished file its name, unless something has that name by now; both reach the disk.
-
-    Raises:
-        ImpossibleInput: The name is taken.
-    """
-    sync(half)
-    try:
-        os.link(half, path)  # Unlike a rename, this never takes the place of a file.
-        half.unlink()
-    except FileExistsError:
-        raise taken(path) from None
-    except OSError:  # A file system without links, such as that of a memory stick.
-        if path.exists():
-            raise taken(path) from None
-        os.rename(half, path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def taken(path: Path) -> ImpossibleInput:
-    """The refusal to write over a file."""
-    return ImpossibleInput(f"{path} exists already.", fix="Name a file that does not exist.")
 
 
 def _manifest(written: bytes, seal: bytes, path: Path) -> Manifest:

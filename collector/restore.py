@@ -22,9 +22,10 @@ from model.errors import EnvironmentTrouble, ImpossibleInput
 
 from . import database
 from .backup import run_on_table, stored_tables, tables_of
-from .backup_file import BackupReader, BackupUnreadable, Manifest, open_backup, publish, sync
+from .backup_file import BackupReader, BackupUnreadable, Manifest, open_backup
 from .migrations import Migration, known_migrations
 from .store import Store
+from .whole_file import publish, sync
 
 PIECES: Final = ".pieces"
 LEFT: Final = ("", ".wal", ".tmp", PIECES)  # What a killed restore may have left of its half.

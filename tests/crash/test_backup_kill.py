@@ -68,14 +68,14 @@ IN_BACKUP = [
     ("collector.backup.run_on_table", 1, "before"), ("collector.backup.run_on_table", 5, "after"),
     (f"{WRITER}.add_table", 1, "after"), (f"{WRITER}.add_table", 12, "before"),
     (f"{WRITER}.close", 1, "before"), (f"{WRITER}.close", 1, "after"),
-    ("collector.backup_file.sync", 1, "after"), ("os.link", 1, "before"), ("os.link", 1, "after"),
-    ("collector.backup_file.sync", 2, "after"),
+    ("collector.whole_file.sync", 1, "after"), ("os.link", 1, "before"), ("os.link", 1, "after"),
+    ("collector.whole_file.sync", 2, "after"),
 ]  # fmt: skip
 IN_RESTORE = [
     (f"{READER}.check", 1, "after"), (f"{READER}.extract", 3, "after"),
     ("collector.restore.run_on_table", 1, "before"), ("collector.restore.run_on_table", 9, "after"),
     ("collector.restore._load", 1, "after"), ("collector.restore._finish", 1, "after"),
-    ("os.link", 1, "before"), ("os.link", 1, "after"), ("collector.backup_file.sync", 2, "after"),
+    ("os.link", 1, "before"), ("os.link", 1, "after"), ("collector.whole_file.sync", 2, "after"),
 ]  # fmt: skip
 
 

@@ -1,156 +1,32 @@
-"""A backup is the whole store and nothing else; a restore gives it back to the last digit, or refuses."""
+"""A backup is the whole store and nothing else; a restore gives it back to the last digit."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import subprocess
-import sys
 import tarfile
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import pytest
+from backed_up import EAST, NOW, answers, back, contents, filled
 
-from collector import backup_file
-from collector.backup import stored_tables, tables_of
-from collector.backup_file import BackupUnreadable, open_backup
-from collector.database import StoreLocked, StoreUnreadable
-from collector.ingest import ingest
+from collector import whole_file
+from collector.backup import stored_tables
+from collector.backup_file import open_backup
 from collector.restore import restore
-from collector.sources.base import Batch
 from collector.store import Store
 from model.errors import EnvironmentTrouble, ImpossibleInput
 from model.market import Pool
 
-NOW = datetime(2026, 1, 31, tzinfo=UTC)
-T0 = NOW - timedelta(days=10)
-EAST = "aws/us-east-1/use1-az1/p3.2xlarge/spot"
-WEST = "aws/us-west-2/usw2-az1/p3.2xlarge/spot"
-TICK = timedelta(minutes=10)
-WINDOW = timedelta(days=30)
-
-
-class Market:
-    """Prices that change and repeat in three passes, probes, lives, and one row that is turned away."""
-
-    source_id, kind, licence, note, origin = "märket", "recorded", "none", "it's made up", "memory"
-
-    def batches(self) -> Iterator[Batch]:
-        for number in range(3):
-            seen = T0 + number * timedelta(days=1) + timedelta(microseconds=123456)
-            rows = [
-                (EAST, T0, "0.918000001"), (WEST, T0, "1.02"),
-                (EAST, T0 + number * timedelta(hours=3), f"0.{number + 1}23456789"),
-            ]  # fmt: skip
-            yield Batch(prices=pd.DataFrame(
-                {"pool_id": key, "effective_at": pd.Timestamp(at), "observed_at": pd.Timestamp(seen),
-                 "price_usd_per_hour": usd, "kind": "recorded"} for key, at, usd in rows))  # fmt: skip
-        at = pd.Series(pd.date_range(T0, NOW - timedelta(days=1), freq="10min"))
-        yield Batch(probes=pd.DataFrame(
-            {"pool_id": EAST, "effective_at": at, "observed_at": at, "wanted": 1,
-             "obtainable": (at.dt.hour != 5).astype(int), "holds_s": 600.0}))  # fmt: skip
-        yield Batch(
-            tenures=pd.DataFrame([
-                {"pool_id": EAST, "instance_ref": "i-1", "began_at": T0, "ended_at": T0 + timedelta(hours=5),
-                 "end_cause": "preempted", "began_before": False, "observed_at": T0 + timedelta(hours=5)},
-                {"pool_id": EAST, "instance_ref": "i-2", "began_at": T0, "ended_at": None, "end_cause": None,
-                 "began_before": True, "observed_at": T0 + timedelta(hours=7)}]),
-            rejected=pd.DataFrame({"reason": ["no sense"], "content": ['{"a": "\\"\\u0000"}']}),
-        )  # fmt: skip
-
-
-def filled(path: Path) -> Store:
-    """A store with facts of every awkward type, a run, and passes of a live source."""
-    store = Store.open(path, clock=lambda: NOW)
-    ingest(store, Market())
-    store.save_recommendation("rec-1", as_of=NOW, request=b"\x00\xff", body=bytes(range(256)))
-    store.open_run(
-        "run-1", recommendation_id="rec-1", opened_at=NOW, clock={"compression": 60.0}, predicted=b"{}"
-    )
-    store.issue_attempt("run-1", pool_key=EAST, issued_at=NOW, plan=b"\xf0\x9f")
-    event = {"attempt": 1, "node": "0", "seq": 1, "at": NOW.isoformat(), "event": "step", "loss": 0.1}
-    store.append_events("run-1", [event])
-    known = {"source_id": "lambda", "cadence_s": 300.0, "history_s": 0.0, "started_at": T0}
-    store.begin_pass("pass-1", job_id="lambda", feed="lambda", stale_after_s=3600.0, **known)
-    counts = {"rows_in": 1, "rows_new": 1, "rows_duplicate": 0, "rows_quarantined": 0}
-    store.end_pass("pass-1", outcome="ok", trouble=None, finished_at=T0, ingest_run_id=1, **counts, **known)
-    return store
-
-
-def answers(store: Store) -> dict[str, object]:
-    """What a store says to everybody who asks."""
-    pools = [pool for pool, _ in store.pools(NOW)]
-    span = {"from_at": T0, "until_at": NOW, "as_of": NOW}
-    return {
-        "histories": [store.pool_histories(as_of=NOW - timedelta(days=d), window=WINDOW) for d in range(10)],
-        "pools": store.pools(NOW), "watched": store.watched_pools(NOW),
-        "prices": [store.price_steps(pool, **span) for pool in pools],
-        "price": [store.price_at(pool, NOW) for pool in pools],
-        "probes": [store.probes(pool, **span) for pool in pools],
-        "tenures": [store.tenures(pool, **span) for pool in pools],
-        "quality": store.quality(NOW), "span": store.span(), "newest": store.newest_observed_at(NOW),
-        "runs": store.runs(), "attempts": store.attempts("run-1"), "events": store.events("run-1"),
-        "recommendation": store.recommendation("rec-1"),
-        "sources": store.source_states(NOW), "gaps": store.source_gaps(NOW),
-        "listings": store.first_seen(NOW), "signals": store.interruption_signals(NOW),
-        "verify": store.verify(),
-    }  # fmt: skip
-
-
-def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, as text so that no type hides a difference, in the order stored."""
-    with duckdb.connect(str(path)) as raw:
-        raw.execute("SET TimeZone = 'UTC'")
-        return {
-            table: raw.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{table}"').fetchall()
-            for table in stored_tables(lambda: NOW)
-        }
-
 
 @pytest.fixture
 def saved(tmp_path) -> Path:
+    """The backup of a filled store that stands beside it."""
     with filled(tmp_path / "store.duckdb") as store:
         store.backup(tmp_path / "b.tar", program="1.2.3")
     return tmp_path / "b.tar"
-
-
-def back(saved: Path) -> Path:
-    return saved.with_name("restored.duckdb")
-
-
-def rewritten(saved: Path, name: str, change) -> Path:
-    """The same backup with one member changed and, where it is the manifest, sealed again."""
-    with tarfile.open(saved) as tar:
-        members = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}
-    members[name] = change(members[name])
-    if name == "manifest.json" and members[name] is not None:
-        seal = hashlib.sha256(members[name]).hexdigest()
-        members["manifest.sha256"] = f"{seal}  manifest.json\n".encode()
-    other = saved.with_name("other.tar")
-    with tarfile.open(other, "w") as tar:
-        for each, content in members.items():
-            if content is not None:
-                info = tarfile.TarInfo(each)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-    return other
-
-
-def told(change):
-    """A change of the manifest."""
-
-    def of(written: bytes) -> bytes:
-        manifest = json.loads(written)
-        change(manifest)
-        return json.dumps(manifest).encode()
-
-    return of
 
 
 def test_a_restored_store_answers_every_question_as_the_one_backed_up(tmp_path, saved):
@@ -274,170 +150,11 @@ def test_names_with_quotes_are_names(tmp_path):
     assert (tmp_path / "it's new.duckdb").is_file()
 
 
-def test_a_store_with_facts_is_never_restored_over(tmp_path, saved):
-    before = contents(tmp_path / "store.duckdb")
-    with pytest.raises(ImpossibleInput, match=r"holds attempt, collect_outcome, collect_pass…") as refusal:
-        restore(saved, tmp_path / "store.duckdb", clock=lambda: NOW)
-    assert "--store" in refusal.value.fix
-    assert contents(tmp_path / "store.duckdb") == before
-
-
-def test_a_store_that_holds_nothing_may_be_filled(tmp_path, saved):
-    Store.open(back(saved), clock=lambda: NOW).close()
-    restore(saved, back(saved), clock=lambda: NOW)
-    assert contents(back(saved)) == contents(tmp_path / "store.duckdb")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar", "restored.duckdb", "store.duckdb"]
-
-
-def test_the_holder_of_the_store_is_named(saved):
-    script = (
-        "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", script, back(saved)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StoreLocked, match=f"held by process {holder.pid}"):
-            restore(saved, back(saved), clock=lambda: NOW)
-        holder.stdin.close()
-
-
-def test_a_file_of_another_program_in_its_place_is_left_alone(saved):
-    back(saved).write_text("my notes")
-    with pytest.raises(StoreUnreadable):
-        restore(saved, back(saved), clock=lambda: NOW)
-    assert back(saved).read_text() == "my notes"
-
-
-def test_the_log_of_a_store_that_is_gone_is_not_replayed_into_the_new_one(saved):
-    log = back(saved).with_name("restored.duckdb.wal")
-    log.write_bytes(b"old")
-    with pytest.raises(ImpossibleInput, match="the store it belongs to is not"):
-        restore(saved, back(saved), clock=lambda: NOW)
-
-
-def drop(table):
-    def change(manifest):
-        manifest["tables"] = [piece for piece in manifest["tables"] if piece["table"] != table]
-
-    return change
-
-
-def set_in(of, **what):
-    def change(manifest):
-        for piece in manifest["tables"]:
-            if piece["table"] == of:
-                piece.update(what)
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda m: m.update(version=2), "has form 2; this program knows forms up to 1"),
-        (lambda m: m.update(format="invoices"), "manifest is none of ours"),
-        (lambda m: m["migrations"].update({"9999": "ab"}), "schema version 9999; this program knows"),
-        (lambda m: m["migrations"].update({"1": "tampered"}), "Schema version 1 .* differs"),
-        (lambda m: m.pop("migrations"), "manifest is none of ours"),
-        (lambda m: m.update(tables=[1]), "manifest is none of ours"),
-        (drop("price_change"), "differ by price_change"),
-        (set_in("price_change", rows=1), "holds 5 rows, and the manifest says 1"),
-        (set_in("price_change", sha256="ab"), "checksum of tables/price_change.parquet is not"),
-        (set_in("price_change", table='x"; DROP'), "has no tables/x"),
-        (set_in("price_change", table="../../evil"), "has no tables/../../evil.parquet"),
-    ],
-)  # fmt: skip
-def test_a_backup_whose_manifest_is_not_ours_is_refused(saved, change, words):
-    other = rewritten(saved, "manifest.json", told(change))
-    with pytest.raises(BackupUnreadable, match=words) as refusal:
-        restore(other, back(saved), clock=lambda: NOW)
-    assert refusal.value.exit_code == 2
-    assert not back(saved).exists()
-    assert not list(saved.parent.glob("*.part*"))
-
-
-@pytest.mark.parametrize("name", ["tables/run.parquet", "manifest.json", "manifest.sha256"])
-def test_a_backup_without_one_of_its_files_is_refused(saved, name):
-    with pytest.raises(BackupUnreadable, match=f"it has no {name}"):
-        restore(rewritten(saved, name, lambda _: None), back(saved), clock=lambda: NOW)
-
-
-def test_a_table_that_is_no_parquet_is_refused(saved):
-    sha256 = hashlib.sha256(b"abc").hexdigest()
-    other = rewritten(saved, "tables/run.parquet", lambda _: b"abc")
-    with pytest.raises(BackupUnreadable, match="checksum"):
-        restore(other, back(saved), clock=lambda: NOW)
-    forged = rewritten(other, "manifest.json", told(set_in("run", sha256=sha256)))
-    with pytest.raises(BackupUnreadable, match="no Parquet file"):
-        restore(forged, back(saved), clock=lambda: NOW)
-
-
-@pytest.mark.parametrize("content", [b"", b"my notes", bytes(20_000), b"PK\x03\x04" + bytes(600)])
-def test_a_file_that_is_no_backup_is_refused(saved, content):
-    saved.write_bytes(content)
-    with pytest.raises(BackupUnreadable, match="cannot be restored"):
-        restore(saved, back(saved), clock=lambda: NOW)
-
-
-def test_a_backup_cut_short_anywhere_is_refused(saved):
-    whole = saved.read_bytes()
-    end = whole.rstrip(b"\0")  # After the last member there is only padding.
-    for length in [*range(0, len(end), 997), len(end) - 1]:
-        saved.write_bytes(whole[:length])
-        with pytest.raises(BackupUnreadable):
-            restore(saved, back(saved), clock=lambda: NOW)
-
-
-def test_a_flipped_bit_is_refused_or_makes_no_difference(tmp_path, saved, monkeypatch):
-    whole, before = saved.read_bytes(), contents(tmp_path / "store.duckdb")
-    taken = 0
-    for place in range(11, len(whole), 1499):
-        damaged = bytearray(whole)
-        damaged[place] ^= 0x10
-        saved.write_bytes(damaged)
-        try:
-            restore(saved, back(saved), clock=lambda: NOW)
-        except BackupUnreadable:
-            continue
-        taken += 1
-        assert contents(back(saved)) == before  # Padding, or a date in a header.
-        back(saved).unlink()
-    assert taken < len(whole) / 1499 / 2
-
-
-def test_a_backup_of_an_older_schema_becomes_a_store_of_this_one(saved, monkeypatch, tmp_path):
-    # As a program without the newest migration would have taken it.
-    from collector import migrations
-    from collector import restore as module
-
-    known = migrations.known_migrations()
-    newest = known[-1]
-    with duckdb.connect() as raw:
-        raw.execute(newest.script)
-        new_tables = tables_of(raw)
-
-    def older(manifest):
-        del manifest["migrations"][str(newest.version)]
-        manifest["tables"] = [piece for piece in manifest["tables"] if piece["table"] not in new_tables]
-
-    with filled(tmp_path / "older.duckdb") as store:
-        with store.transaction() as cursor:
-            cursor.execute("DELETE FROM schema_migration WHERE version = $1", [newest.version])
-        store.backup(tmp_path / "older.tar", program="0.0.9")
-    restore(rewritten(tmp_path / "older.tar", "manifest.json", told(older)), back(saved), clock=lambda: NOW)
-    with Store.open(back(saved), clock=lambda: NOW) as store:
-        assert store.pools(NOW)
-        with store.transaction() as cursor:
-            versions = cursor.execute("SELECT version FROM schema_migration ORDER BY 1").fetchall()
-    assert versions == [(step.version,) for step in known]
-    assert module.known_migrations() == known
-
-
 def test_a_file_system_without_links_gets_its_backup_too(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(backup_file.os, "link", refuse)
+    monkeypatch.setattr(whole_file.os, "link", refuse)
     with filled(tmp_path / "store.duckdb") as store:
         store.backup(tmp_path / "b.tar", program="1")
         with pytest.raises(ImpossibleInput, match="exists already"):
