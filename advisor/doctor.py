@@ -157,7 +157,10 @@ def stored(settings: Settings) -> Iterator[Finding]:
             seen = "; ".join(problems) or f"{place} keeps all its rules"
             yield Finding(check="lock", ok=True, seen=f"nobody holds {place}")
             yield Finding(
-                check="store", ok=not problems, seen=seen, fix="Restore a snapshot, or collect again."
+                check="store",
+                ok=not problems,
+                seen=seen,
+                fix="Type: lowtide store restore BACKUP, or collect again.",
             )
             known = Collecting(store, clock=now, config=settings.collect.config(), environ={})
             yield from sources(known.sources())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # A setting is read before anyone knows whether a store is op
     import duckdb
 
 SCHEME: Final = "ducklake:"
+LOCK: Final = Path(__file__).parent / "sql" / "lake" / "lock.sql"
 NAME: Final = "lake"
 EXTENSIONS: Final = ("httpfs", "postgres_scanner", "ducklake")  # In the order they need one another.
 OPTIONS: Final = ("data", "endpoint", "region", "ssl")
@@ -146,7 +147,7 @@ class Lake:
         try:
             with psycopg.connect(self.catalog, autocommit=True) as holder:
                 holder.execute("SET lock_timeout = '10min'")
-                holder.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"lowtide:{key}",))
+                holder.execute(LOCK.read_bytes(), (f"lowtide:{key}",))
                 yield
         except psycopg.Error as trouble:
             raise LakeUnreachable(
