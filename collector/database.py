@@ -135,7 +135,7 @@ def _refusal(trouble: duckdb.Error, place: Place) -> LowtideError:
         )
     return StoreUnreadable(
         f"{where} cannot be used ({text}).",
-        fix="Check the path and its permissions, or make it anew: lowtide store restore, from the last backup.",
+        fix="Check the path and its permissions, or make it from a backup: lowtide store restore.",
     )
 
 
