@@ -79,9 +79,9 @@ def _pairs(table: pa.Table, kind: str) -> set[Pair]:
     """Every pool key of a table with the kinds of its prices; facts without one are of the source's kind."""
     pools = Codes(table["pool_id"])
     if "kind" not in table.column_names:
-        return {(str(key), kind) for key in pools.keys}
+        return {(str(pools.keys[pool]), kind) for pool in np.unique(pools.codes)}
     kinds = Codes(table["kind"])
-    if len(kinds.keys) == 1:
-        return {(str(key), str(kinds.keys[0])) for key in pools.keys}
-    both = np.unique(np.stack([pools.codes, kinds.codes]), axis=1)
-    return {(str(pools.keys[pool]), str(kinds.keys[kind])) for pool, kind in both.T}
+    # By the codes that rows have: a key may be left of rows that were turned away.
+    both = np.unique(pools.codes.astype("int64") * len(kinds.keys) + kinds.codes)
+    pairs = (divmod(int(code), len(kinds.keys)) for code in both)
+    return {(str(pools.keys[pool]), str(kinds.keys[kind])) for pool, kind in pairs}

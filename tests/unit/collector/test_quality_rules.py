@@ -141,3 +141,10 @@ def test_the_quarantine_keeps_a_reject_once_with_its_content(store, give):
     assert reason == "price is not positive"
     assert '"price_usd_per_hour":"-1"' in content
     assert store.pools(NOW) == []
+
+
+def test_a_pool_of_which_every_row_was_turned_away_is_not_made_known(store, give):
+    stranger = SPOT.replace("p3.2xlarge", "p99.nano")
+    report = give(prices=[(SPOT, YESTERDAY, YESTERDAY, "0.918"), (stranger, YESTERDAY, YESTERDAY, "1.00")])
+    assert (report.rows_new, report.reasons) == (1, {"SKU is in no catalogue": 1})
+    assert [pool.key for pool, _ in store.pools(NOW)] == [SPOT]
