@@ -38,7 +38,7 @@ def test_more_hazard_never_takes_less_time(work, cadence, hazard, extra):
     ours, worse = (expected(work, cadence, h, 0.5) for h in (hazard, hazard + extra))
     assert worse.billed_hours >= ours.billed_hours * (1 - 1e-12)
     assert worse.wall_hours >= ours.wall_hours * (1 - 1e-12)
-    assert ours.billed_hours >= work
+    assert ours.billed_hours >= work * (1 - 1e-12)  # A rest of one rounding error is no segment.
 
 
 @given(WORK, CADENCES, HAZARDS, st.floats(0.0, 5.0))
