@@ -59,11 +59,13 @@ class AsOfReads(StatisticsReads):
         return max((_told(row, series) for row in [*today, *before[:1]]), key=_place, default=None)
 
     def _series_of(self, pool_id: str) -> dict[int, Found]:
-        """The series of a pool by number; kept in mind until a new one is made."""
-        if pool_id not in self._tellers:
-            told = self.rows("series_of", pool_id=pool_id)
-            self._tellers[pool_id] = {row["series_no"]: row for row in told}
-        return self._tellers[pool_id]
+        """The series of a pool by number. Those of all pools are kept in mind until a new one is made."""
+        if not self._tellers:
+            told: dict[str, dict[int, Found]] = {}
+            for row in self.rows("series_of"):
+                told.setdefault(row["pool_id"], {})[row["series_no"]] = row
+            self._tellers = told
+        return self._tellers.get(pool_id, {})
 
     def _today(
         self, day: Found, midnight: datetime, as_of: datetime, series: dict[int, Found]

@@ -171,6 +171,7 @@ class StoreCore:
                 self._depth -= 1
                 if self._depth == 0:
                     self._series.clear()  # Numbers given in it were not kept.
+                    self._tellers = {}
                     _roll_back(cursor)
                 raise
             self._depth -= 1

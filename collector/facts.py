@@ -82,7 +82,7 @@ class FactWrites(Ledger):
             ),
         }
         numbered = self.write("merge_pools", tables, source_id=source_id)
-        self._tellers.clear()
+        self._tellers = {}
         for row in numbered.to_pylist():
             known[row["pool_id"], row["kind"]] = row["series_no"]
 

@@ -1,6 +1,7 @@
 -- Add up the price rows of one month, day by day, and the month from its days.
 --
--- Params   $month DATE, $next_month DATE; $all: every day of it, or only those touched
+-- Params   $month, $next_month DATE; $all: every day of it, or only those touched, which lie from $first_day
+--          until before $end_day
 CREATE OR REPLACE TEMP TABLE dirty AS
 SELECT DISTINCT pool_no, day FROM touched_price JOIN series USING (series_no)
 WHERE day >= $month AND day < $next_month AND NOT $all;
@@ -13,7 +14,7 @@ WITH dated AS (
     SELECT pool_no, p.series_no, CASE kind WHEN 'recorded' THEN 3 WHEN 'synthetic' THEN 2 ELSE 1 END AS rank,
            effective_at, observed_at, price_usd_per_hour, effective_at::DATE AS day
     FROM price_change AS p JOIN series USING (series_no)
-    WHERE effective_at >= $month::TIMESTAMPTZ AND effective_at < $next_month::TIMESTAMPTZ
+    WHERE effective_at >= $first_day::DATE::TIMESTAMPTZ AND effective_at < $end_day::DATE::TIMESTAMPTZ
       AND ($all OR (pool_no, effective_at::DATE) IN (FROM dirty))
 ),
 step AS (

@@ -1,6 +1,7 @@
 -- Add up the probes of one month, day by day.
 --
--- Params   $month DATE, $next_month DATE; $all: every day of it, or only those touched
+-- Params   $month, $next_month DATE; $all: every day of it, or only those touched, which lie from $first_day
+--          until before $end_day
 CREATE OR REPLACE TEMP TABLE dirty AS
 SELECT DISTINCT series_no, day FROM touched_probe
 WHERE day >= $month AND day < $next_month AND NOT $all;
@@ -14,7 +15,7 @@ WITH tick AS (
            max(observed_at) OVER (PARTITION BY series_no, wanted, effective_at::DATE) AS newest_at, (holds_s * 1e6)::BIGINT AS holds_us,
            obtainable >= wanted AS is_up
     FROM probe_seen
-    WHERE effective_at >= $month::TIMESTAMPTZ AND effective_at < $next_month::TIMESTAMPTZ
+    WHERE effective_at >= $first_day::DATE::TIMESTAMPTZ AND effective_at < $end_day::DATE::TIMESTAMPTZ
       AND ($all OR (series_no, effective_at::DATE) IN (FROM dirty))
     QUALIFY row_number() OVER (PARTITION BY series_no, wanted, effective_at ORDER BY observed_at DESC, obtainable, holds_s) = 1
 ),
