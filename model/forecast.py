@@ -2,8 +2,8 @@
 
 Learned over all pools at once, so that a new zone of a known family is forecast almost as well
 as an old one. Rows a quarter of an hour apart say nearly the same thing of a day ahead; the
-penalty grows with the horizon for that. Where transfer is known to fail, in a family nobody
-watched, the forecast is drawn to the pool's own week.
+penalty grows with the horizon for that. A level that drifts is followed (`drift`). Where transfer
+is known to fail, in a family nobody watched, the forecast is drawn to the pool's own week.
 
 Legend: T = ticks of a pool, H = horizons, N = rows, K = columns of `features`.
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from .drift import drift
 from .errors import ImpossibleInput, InsufficientHistory
 from .features import OF_SIBLINGS, features, window_shares
 from .logit import Logit, fit_logit
@@ -59,10 +60,15 @@ class Forecaster:
         """
         ahead = float(quantity("Horizon", hours, "h", above_zero=True))
         low, high, share = _between(self.horizon_H, ahead)
-        odds_T = self._log_odds(low, pool, pools)
+        odds_T = self._corrected(low, pool, pools)
         if share:
-            odds_T = (1.0 - share) * odds_T + share * self._log_odds(high, pool, pools)
+            odds_T = (1.0 - share) * odds_T + share * self._corrected(high, pool, pools)
         return np.asarray(expit(odds_T))
+
+    def _corrected(self, h: int, pool: Watched, pools: Sequence[Watched]) -> Floats:
+        """Return log-odds with what the last week's forecasts were off by."""
+        off_T = drift(pool, pools, self.horizon_H[h], lambda each: self._log_odds(h, each, pools))
+        return np.asarray(self._log_odds(h, pool, pools) + off_T)
 
     def _log_odds(self, h: int, pool: Watched, pools: Sequence[Watched]) -> Floats:
         hours = self.horizon_H[h]
