@@ -53,7 +53,7 @@ def quantile_error(values_P: Floats, probability: float = PLANNED, confidence: f
     z = float(special.ndtri(0.5 + float(share("Confidence", confidence)) / 2))
     if not n or np.isnan(values_P).any():
         raise ImpossibleInput(
-            f"A quantile of {n} values, NaN among them or none, is no number.", fix="Give paths."
+            f"{n} values, none or NaN among them, have no quantile.", fix="Give paths that came to an end."
         )
     spread = z * np.sqrt(n * q * (1 - q))
     ranks = np.clip(np.array([np.floor(n * q - spread), n * q, np.ceil(n * q + spread)]), 0, n - 1).astype(

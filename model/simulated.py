@@ -189,7 +189,7 @@ def _refuse_endless(placement: Placement, courses: Courses) -> None:
     if endless:
         raise ImpossibleInput(
             f"On {endless:.2%} of {courses.finished.size} simulated courses of "
-            f"{placement.statistics.pool.key} the job, saving every {placement.chosen.interval_s:.0f} s, would in effect never end, "
-            "so no mean exists.",
+            f"{placement.statistics.pool.key} the job, saving every {placement.chosen.interval_s:.0f} s, "
+            "would in effect never end, so no mean exists.",
             fix="Choose a calmer pool, fewer nodes, or cheaper saves and restarts.",
         )
