@@ -217,7 +217,8 @@ class _Engine:
         cadence = self.cadence
         whole_K, rest_K = self._segments(self.left_N)
         count_K = (inside_K - cadence.save_lag_hours) / (cadence.interval_hours + cadence.pause_hours)
-        count_K = np.clip(np.floor(count_K), 0.0, np.where(rest_K > 0, whole_K, whole_K - 1))
+        most_K = np.where(rest_K > 0, whole_K, whole_K - 1)  # The last save would have ended the job.
+        count_K = np.maximum(np.minimum(np.floor(count_K), most_K), 0.0)
         return count_K * cadence.interval_hours, count_K * cadence.pause_hours
 
     def _reached(self, inside_K: Floats) -> Floats:

@@ -20,7 +20,7 @@ from .watched import Ints
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # The step of SplitMix64.
 MIX = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
-LAST_SHIFT, TO_53_BITS = np.uint64(31), np.uint64(11)
+LAST_SHIFT, TO_52_BITS = np.uint64(31), np.uint64(12)  # With 53 bits the last would round to 1.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Uniforms:
         Source: SplitMix64 (Steele, Lea and Flood 2014), each path at a start of its own.
         """
         step_N = (number_N + 1).astype(np.uint64) * GOLDEN
-        bits_N = _mixed(self.start_P[path_N] + step_N) >> TO_53_BITS
-        return np.asarray((bits_N + 0.5) * 2.0**-53)
+        bits_N = _mixed(self.start_P[path_N] + step_N) >> TO_52_BITS
+        return np.asarray((bits_N + 0.5) * 2.0**-52)
 
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
