@@ -16,8 +16,9 @@ import numpy as np
 from harness import Bench
 from model_data import Recorded
 
+from model.billing import Billing, Notice
 from model.cost import SideCosts, estimate
-from model.course import Billing, Notice, run
+from model.course import run
 from model.course_markets import Renewing, believed
 from model.estimate import Estimate, PoolStatistics
 from model.goodput import Cadence, excess, expected

@@ -19,46 +19,18 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from .billing import NO_NOTICE, PLAIN, Billing, Notice
 from .goodput import WHOLE, Cadence
 from .spells import Market
 from .uniforms import Uniforms
-from .validity import Floats, quantity, share
+from .validity import Floats, quantity
 from .watched import Ints
 
-Bools = NDArray[np.bool_]
+__all__ = ["NO_NOTICE", "PLAIN", "Billing", "Courses", "Notice", "run"]
 
+Bools = NDArray[np.bool_]
 MOST_LIVES = 10_000
 LONGEST_HOURS = 1e6  # A century: a job that takes longer never ends here.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Billing:
-    """What of a machine's life is billed, beyond plain time."""
-
-    refund_hours: float = 0.0  # A life the provider ends sooner than this is not billed (F14).
-    refund_share: float = 1.0  # Of a gang's bill for that life: the nodes that were taken themselves.
-    least_hours: float = 0.0  # Every life is billed at least this, unless refunded.
-
-    def __post_init__(self) -> None:
-        quantity("Refund", self.refund_hours, "h")
-        share("Refunded share", self.refund_share)
-        quantity("Least billed time", self.least_hours, "h")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A warning before the loss (F7): a billed window in which a save of all work may commit."""
-
-    window_hours: float
-    saved_share: float  # Chance that the emergency save commits in time.
-
-    def __post_init__(self) -> None:
-        quantity("Notice", self.window_hours, "h")
-        share("Share of saves in time", self.saved_share)
-
-
-PLAIN = Billing()
-NO_NOTICE = Notice(window_hours=0.0, saved_share=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +208,13 @@ class _Engine:
             self._keep(~done_N)
 
     def _bill(self, path_K: Ints, used_K: Floats) -> None:
-        more_K = np.maximum(self.billing.least_hours - used_K, 0.0)
+        more_K = self.billing.added(used_K)
         self.courses.billed_hours[path_K] += used_K + more_K
         self.courses.minimum_hours[path_K] += more_K
 
     def _bill_lost(self, path_K: Ints, used_K: Floats) -> None:
         """Bill lives that the provider ended."""
-        free_K = np.where(used_K < self.billing.refund_hours, self.billing.refund_share * used_K, 0.0)
-        more_K = np.where(free_K > 0, 0.0, np.maximum(self.billing.least_hours - used_K, 0.0))
+        more_K, free_K = self.billing.added_and_refunded(used_K)
         self.courses.billed_hours[path_K] += used_K + more_K - free_K
         self.courses.minimum_hours[path_K] += more_K
         self.courses.refunded_hours[path_K] += free_K

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.course import Billing, Courses, Notice, run
+from model.billing import Billing, Notice
+from model.course import Courses, run
 from model.course_markets import Fixed, Renewing
 from model.estimate import PoolStatistics
 from model.goodput import Cadence, expected
