@@ -8,11 +8,18 @@ from __future__ import annotations
 import sys
 
 import model_forecast
+import model_intervals
 import model_lives
+import model_simulator
 from harness import start
 from model_data import recorded_sets
 
-FIGURES = (model_forecast.figures, model_lives.figures)
+FIGURES = (
+    model_forecast.figures,
+    model_lives.figures,
+    model_simulator.figures,
+    model_intervals.figures,
+)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from .lifetime import Belief
 from .validity import Floats
 
 LEAST_HAZARD = 1e-9  # Per hour: stands for zero where a mean per preemption needs one to exist.
+GAP_SPREAD = 2.0  # Recorded waits scatter by about twice their mean, so few of them say little.
 RAREST = 1e-9  # Keeps chances off 0 and 1, where the inverse functions are not defined.
 
 
@@ -64,6 +65,20 @@ def hazards(belief: Belief, luck: Luck) -> Floats:
 def lognormals(mean: float, log_sd: float, uniform: Floats) -> Floats:
     """Return D lognormal values of a given mean and standard deviation of the log."""
     return np.asarray(mean * np.exp(log_sd * special.ndtri(uniform) - log_sd**2 / 2))
+
+
+def gap_means(gap_hours: float, preemptions: float, luck: Luck) -> Floats:
+    """Return D mean gaps: how sure the mean is grows with the preemptions that opened one."""
+    log_sd = GAP_SPREAD / np.sqrt(GAP_SPREAD**2 + preemptions)
+    return lognormals(gap_hours, float(log_sd), luck.gap_mean)
+
+
+def first_waits(chance: float, gap_hours: Floats, luck: Luck) -> Floats:
+    """Return D first waits: exponential with the gap's mean where capacity is absent."""
+    if chance == 0:
+        return np.zeros_like(gap_hours)
+    within = np.minimum(luck.start / chance, 1.0)  # Uniform again, given that it is absent.
+    return -gap_hours * np.log(within)
 
 
 def happening_mean(work_hours: float, cadence: Cadence, hazard: Floats, gap_hours: Floats) -> Happening:

@@ -81,12 +81,14 @@ class Parts:
     egress: float  # Moving the data set and checkpoints.
     storage: float  # Keeping checkpoints.
     on_demand: float  # Surcharge for the on-demand share.
+    notice: float = 0.0  # Billed between a notice and the loss; simulated only.
+    refund: float = 0.0  # 0 or less: hours used and, by the provider's rule, not billed; simulated only.
 
     def total(self) -> float:
         """The sum of all parts, which is the effective price."""
         return (
             self.price + self.stall + self.rerun + self.restart
-            + self.waiting + self.egress + self.storage + self.on_demand
+            + self.waiting + self.egress + self.storage + self.on_demand + self.notice + self.refund
         )  # fmt: skip
 
 
@@ -116,6 +118,7 @@ class Estimate:
     breakeven_hazard_per_hour: float | None  # Where effective spot meets on-demand.
     draws: int
     seed: int
+    paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.
 
     @property
     def pool(self) -> Pool:

@@ -90,18 +90,39 @@ class Placement:
     def outcome(self, case: Happening, price_usd_per_hour: Floats, first_wait_hours: Floats) -> Outcome:
         """Return hours and money of a case, all arrays of D."""
         restart = case.restart_hours + self.cadence.restart_hours  # And the first boot.
-        waiting = case.gap_hours + first_wait_hours
         billed = self.work_hours + self.stall_hours + case.lost_hours + restart
-        wall = billed + waiting + self.side.egress_hours
-        storage = self.side.storage_usd_per_hour * wall
-        cost = self.nodes * price_usd_per_hour * billed + self.side.egress_usd + storage
-        valued = cost + self.job.value_of_time_usd_per_hour * waiting
-        return Outcome(
+        return self.priced(
+            price_usd_per_hour,
             preemptions=case.preemptions,
             lost_hours=case.lost_hours,
             restart_hours=restart,
-            waiting_hours=waiting,
+            waiting_hours=case.gap_hours + first_wait_hours,
+            used_hours=billed,
             billed_hours=billed,
+        )
+
+    def priced(
+        self,
+        price_usd_per_hour: Floats,
+        *,
+        preemptions: Floats,
+        lost_hours: Floats,
+        restart_hours: Floats,
+        waiting_hours: Floats,
+        used_hours: Floats,
+        billed_hours: Floats,
+    ) -> Outcome:
+        """Return the money of given hours; used and billed differ where a provider's rule says so."""
+        wall = used_hours + waiting_hours + self.side.egress_hours
+        storage = self.side.storage_usd_per_hour * wall
+        cost = self.nodes * price_usd_per_hour * billed_hours + self.side.egress_usd + storage
+        valued = cost + self.job.value_of_time_usd_per_hour * waiting_hours
+        return Outcome(
+            preemptions=preemptions,
+            lost_hours=lost_hours,
+            restart_hours=restart_hours,
+            waiting_hours=waiting_hours,
+            billed_hours=billed_hours,
             wall_hours=wall,
             cost_usd=cost,
             effective_usd_per_gpu_hour=valued / self.useful_gpu_hours,
