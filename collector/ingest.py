@@ -116,7 +116,7 @@ def _read_before(store: Store, fingerprint: str, report: IngestReport) -> bool:
 
 def _store(store: Store, source: Source, batch: Checked, report: IngestReport) -> None:
     """Write one batch, whole or not at all."""
-    store.know_pools(batch.pairs, source_id=source.source_id, skus=batch.skus)
+    store.know_pools(batch.pools, source_id=source.source_id, skus=batch.skus)
 
     def write() -> int:
         rows_new = 0

@@ -71,8 +71,8 @@ class Ledger(StoreCore):
         return self.keeps_days
 
     def note_days(self, name: str) -> None:
-        """Inside a merge of `prices` or `probes`: note the days it touched."""
-        if self.keeps_days and name in ("prices", "probes"):
+        """Inside a merge of `prices` or `probes`, or where `changes` are appended: note the days touched."""
+        if self.keeps_days and name in ("prices", "changes", "probes"):
             self._ledger(f"touch_{name}")
             self._dirty = True
 
