@@ -40,7 +40,7 @@ class StoreCore:
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
-        self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series by number.
+        self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series with prices.
         self._dirty = False  # Whether days wait to be added up.
         self._series: dict[str, dict[str, dict[str | None, int]]] = {}  # By source, kind, pool key.
 

@@ -81,7 +81,6 @@ class FactWrites(PriceWrites):
             "incoming_sku": pa.Table.from_pylist([asdict(skus[name]) for name in needed], schema=_SKU),
         }
         numbered = self.write("merge_pools", tables, source_id=source_id)
-        self._tellers = {}
         for row in numbered.to_pylist():
             known[row["kind"]][row["pool_id"]] = row["series_no"]
 

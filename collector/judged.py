@@ -103,7 +103,8 @@ class Judged:
             codes = Codes(values)
             parsed = pd.to_numeric(pd.Series(codes.keys, dtype="str"), errors="coerce")
             floats: np.ndarray = parsed.to_numpy("float64", na_value=np.nan)
-            return floats[codes.codes]
+            each: np.ndarray = floats[codes.codes]
+            return each
         return np.asarray(pc.fill_null(values.cast(pa.float64()), float("nan")))
 
 

@@ -85,6 +85,7 @@ class Ledger(StoreCore):
                     self._ledger(f"add_up_{name}", all=everything, **month)
             if progress:
                 progress(done, len(months))
+        self._tellers = {}  # There may be prices of series that had none.
 
     def _days_version(self) -> int | None:
         """The version of the ledger in the file, None where there is none."""
