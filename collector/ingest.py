@@ -1,9 +1,9 @@
 """From a source into the store: read, check, merge; again and again without harm.
 
-A batch is one transaction: once `ingest` has reported it, it survives a killed process. The
-same facts in any order, any number of times, cut any way, leave the same store. A file that
-was read to its end before, in the same way, is not read again. What is turned away is kept
-in the quarantine with its reason.
+A batch is one transaction (one of very many rows: several), and once `ingest` has reported it,
+it survives a killed process. The same facts in any order, any number of times, cut any way,
+leave the same store. A file that was read to its end before, in the same way, is not read
+again. What is turned away is kept in the quarantine with its reason.
 """
 
 from __future__ import annotations
