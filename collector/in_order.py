@@ -111,6 +111,23 @@ class InOrder:
         is_repeat[:-1] &= ~self.ties
         return is_repeat
 
+    def passes(self) -> pa.Table:
+        """The rows by what was observed at once: observed_at, first_at, last_at, seen."""
+        order = np.argsort(self.observed_at, kind="stable")
+        observed, effective = self.observed_at[order], self.effective_at[order]
+        begins = np.flatnonzero(np.concatenate([[True], step(observed)])[: len(order)])
+        seen = pa.StructArray.from_arrays(
+            [pa.array(self.series_no[order]), exact(effective, INSTANT)], ["series_no", "effective_at"]
+        )
+        return pa.table(
+            {
+                "observed_at": exact(observed[begins], INSTANT),
+                "first_at": exact(np.minimum.reduceat(effective, begins), INSTANT),
+                "last_at": exact(np.maximum.reduceat(effective, begins), INSTANT),
+                "seen": pa.ListArray.from_arrays(np.append(begins, len(order)).astype("int32"), seen),
+            }
+        )
+
 
 TYPES: Final = {
     "series_no": pa.int32(), "effective_at": INSTANT, "observed_at": INSTANT, "price_usd_per_hour": EXACT,

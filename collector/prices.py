@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .in_order import InOrder, exact, span_of, whole
+from .in_order import InOrder, exact, instant, span_of, whole
 from .ledger import Ledger
 from .tables import EXACT, TEXT, Codes
 
@@ -62,10 +62,16 @@ class PriceWrites(Ledger):
             self._script("append_prices", **params)
             self.note_days("changes")
         if repeated:
-            with self._found({"repeats": rows.table(is_repeat)}):
-                self._script("append_repeats")
-            self._script("merge_passes", **params)
+            self._append_repeats(rows.rows(is_repeat), params)
         return len(is_repeat)
+
+    def _append_repeats(self, rows: InOrder, params: dict[str, Any]) -> None:
+        """Store repeats that move no stored row, with the others of their passes."""
+        first, last = instant(rows.observed_at.min()), instant(rows.observed_at.max())
+        known = self._script("known_passes", **params | {"from_at": first, "until_at": last})
+        is_known = np.isin(rows.observed_at, whole(known["observed_at"]))
+        with self._found({"repeats": rows.table(is_known), "pass": rows.rows(~is_known).passes()}):
+            self._script("append_passes", **params)
 
     def _merge(self, params: dict[str, Any]) -> int:
         """Merge `incoming`; rows that only repeat stored changes are met and left at once."""

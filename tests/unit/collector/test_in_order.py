@@ -160,3 +160,15 @@ def test_a_large_batch_is_written_in_parts_and_leaves_the_same_store(
     assert parts == whole
     assert whole[:3] == [11, 10, 1]
     assert told == [11, 5, 9, 11]
+
+
+def test_passes_hold_what_was_observed_at_once_by_series() -> None:
+    rows = InOrder.of(table((2, 1, 5, "1"), (1, 3, 5, "1"), (1, 2, 4, "1")))
+
+    assert rows.passes().to_pylist() == [
+        {"observed_at": at(4), "first_at": at(2), "last_at": at(2),
+         "seen": [{"series_no": 1, "effective_at": at(2)}]},
+        {"observed_at": at(5), "first_at": at(1), "last_at": at(3),
+         "seen": [{"series_no": 1, "effective_at": at(3)}, {"series_no": 2, "effective_at": at(1)}]},
+    ]  # fmt: skip
+    assert rows.rows(np.zeros(3, bool)).passes().to_pylist() == []
