@@ -20,7 +20,7 @@ BEGINS = datetime(2025, 1, 1, tzinfo=UTC)
 ENDS = datetime(2026, 1, 1, tzinfo=UTC)
 YEAR_US = int((ENDS - BEGINS) / timedelta(microseconds=1))
 INSTANT = pa.timestamp("us", tz="UTC")
-BATCH_ROWS = 2_000_000  # A source chooses; fewer, larger batches are merged faster and held twice at most.
+BATCH_ROWS = 500_000  # A source chooses; ingest cuts larger ones into parts of this size.
 
 
 @dataclass(kw_only=True)

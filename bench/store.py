@@ -113,9 +113,8 @@ def limit(bench: Bench, figure: str, ours: float, unit: str, must: float, aim: f
 def peak(bench: Bench, told: Told, rows: int) -> None:
     at_most = {"ingest": 1.0, "scratch": 4.0, "all": 4.0}[told["what"]]
     words = {"ingest": "ingest", "scratch": "statistics from scratch", "all": "every question"}[told["what"]]
-    limit(
-        bench, f"peak memory, {words}, {rows / 1e6:g} M rows", told["bytes"] / 2**30, "GiB", at_most, at_most
-    )
+    size = f"{told.get('rows', rows) / 1e6:g} M rows"
+    limit(bench, f"peak memory, {words}, {size}", told["bytes"] / 2**30, "GiB", at_most, at_most)
 
 
 def scratch(bench: Bench, told: Told, rows: int) -> None:

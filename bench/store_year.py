@@ -47,11 +47,22 @@ def read_in(
     ingest(store, market.Facts(((name, table) for table in tables), places.skus, source_id=source_id))
 
 
+def told_at(rows: int, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The tables; when so many rows are stored, the peak of memory is told: more rows should not raise it."""
+    seen = 0
+    for table in tables:
+        yield table
+        seen += len(table)
+        if seen - len(table) < rows <= seen:
+            said(figure="peak", what="ingest", bytes=peak_bytes(), rows=rows)
+
+
 def fill(store: Store, places: market.Places, rows: int, seed: int) -> None:
     """Nine tenths prices, a tenth probes and tenures."""
     read_in(store, places, "prices", iter([market.on_demand(places, seed)]), "bench-on-demand")
-    read_in(store, places, "prices", market.prices(places, rows * 88 // 100, seed), "bench-prices")
-    said(figure="peak", what="ingest", bytes=peak_bytes())
+    prices = told_at(rows // 5, market.prices(places, rows * 88 // 100, seed))
+    read_in(store, places, "prices", prices, "bench-prices")
+    said(figure="peak", what="ingest", bytes=peak_bytes(), rows=rows)
     probed = max(1, rows * 9 // 100 // 8760)
     read_in(store, places, "probes", market.probes(places, probed, 3600, seed), "bench-probes")
     read_in(store, places, "tenures", iter([market.tenures(places, rows * 3 // 100, seed)]), "bench-tenures")

@@ -1,12 +1,13 @@
 """The price of one pool at one instant, in milliseconds however much is stored.
 
-Where days are added up, the rows of one day and the ends of a week of days suffice in almost
-every case; where they do not, all days or all rows of the pool are asked.
+Rows lie by series within each batch, so those of one series and one day are found in a block or
+two. Where a pool had no price in the last day, the ends of the days before are asked, where those
+are added up; and where they do not settle it, all rows of the pool.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ RANK: Final = {"recorded": 3, "synthetic": 2, "list": 1}  # Of one instant, whic
 NANO: Final = Decimal("1e-9")
 
 Found = dict[str, Any]
+Series = dict[int, Found]  # Of one pool, by number.
 
 
 class AsOfReads(StatisticsReads):
@@ -33,55 +35,54 @@ class AsOfReads(StatisticsReads):
         return found[0] if found else None
 
     def _near(self, pool_id: str, as_of: datetime) -> Found | None:
-        """The same from the ledger and one day's rows, None where those do not settle it.
+        """The same from the rows of one day or the ledger, None where those do not settle it.
 
-        They do not where a list price competes, where something of those days was observed only
-        later, or where nothing is in them.
+        They do not where a list price competes, where something of the ledger's days was observed
+        only later, or where nothing is in them.
         """
         series = self._series_of(pool_id)
         if not series or any(row["kind"] == "list" for row in series.values()):
             return None
-        midnight = datetime.combine(as_of.date(), time(), UTC)
-        pool_no = next(iter(series.values()))["pool_no"]
-        for reach in REACHES:
-            days = self._ledger(
-                "days_of_pool",
-                pool_no=pool_no,
-                from_day=max(midnight - reach, EARLIEST).date(),
-                until_day=(midnight + DAY).date(),
-            ).to_pylist()
-            before = [day for day in days if day["day"] < midnight.date()]
-            if any(day["newest_at"] > as_of for day in before):
-                return None
-            if before:
-                break
-        today = self._today(days[0], midnight, as_of, series) if len(days) > len(before) else []
-        return max((_told(row, series) for row in [*today, *before[:1]]), key=_place, default=None)
+        found = self._lately(series, as_of) or self._last_day(series, as_of)
+        return max((_told(row, series) for row in found), key=_place, default=None)
 
-    def _series_of(self, pool_id: str) -> dict[int, Found]:
-        """The series of a pool by number. Those of all pools are kept in mind until a new one is made."""
-        if not self._tellers:
-            told: dict[str, dict[int, Found]] = {}
-            for row in self.rows("series_of"):
-                told.setdefault(row["pool_id"], {})[row["series_no"]] = row
-            self._tellers = told
-        return self._tellers.get(pool_id, {})
-
-    def _today(
-        self, day: Found, midnight: datetime, as_of: datetime, series: dict[int, Found]
-    ) -> list[Found]:
-        """The rows of the day so far, of whatever series has any."""
-        numbers = [day["series_no"]] if day["others"] is None else list(series)
+    def _lately(self, series: Series, as_of: datetime) -> list[Found]:
+        """The rows of a day until then: whatever comes before them does not matter."""
         return [
             row
-            for number in numbers  # One after the other: an equality is found several times faster.
+            for number in series  # One after the other: an equality is found several times faster.
             for row in self._ledger(
-                "rows_of_series", series_no=number, from_at=midnight, as_of=as_of
+                "rows_of_series", series_no=number, from_at=as_of - DAY, as_of=as_of
             ).to_pylist()
         ]
 
+    def _last_day(self, series: Series, as_of: datetime) -> list[Found]:
+        """The last row of the last day before, none where a day was not yet seen whole by then."""
+        for reach in REACHES:
+            days = self._ledger(
+                "days_of_pool",
+                pool_no=next(iter(series.values()))["pool_no"],
+                from_day=max(as_of - reach, EARLIEST).date(),
+                until_day=as_of.date(),
+            ).to_pylist()
+            if any(day["newest_at"] > as_of for day in days):
+                return []
+            if days:
+                return list(days[:1])
+        return []
 
-def _told(row: Found, series: dict[int, Found]) -> Found:
+    def _series_of(self, pool_id: str) -> Series:
+        """The series that tell prices of a pool; those of all are kept in mind until days are added up."""
+        known = self._tellers  # Filled in place: whoever adds up meanwhile has put another one there.
+        if not known:
+            told: dict[str, Series] = {}
+            for row in self._ledger("series_of").to_pylist():
+                told.setdefault(row["pool_id"], {})[row["series_no"]] = row
+            known.update(told)
+        return known.get(pool_id, {})
+
+
+def _told(row: Found, series: Series) -> Found:
     """A row with its names, and its price as money."""
     names = series[row["series_no"]]
     usd = (row["nano"] * NANO).quantize(NANO)

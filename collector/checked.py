@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from model.market import Sku
 
 from .catalog import Catalog
-from .facts import OF_POOLS, Pair
+from .facts import OF_POOLS
 from .quality import check
 from .sources.base import Batch, Source
-from .tables import Codes
+from .tables import Codes, Frame
+
+PART_ROWS: Final = 500_000  # Twice as many are merged a tenth faster and take a quarter more memory.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +34,13 @@ class Checked:
     kept: dict[str, pa.Table]
     refused: pd.DataFrame | None  # reason, content
     rows_in: int
-    pairs: set[Pair]
+    pools: dict[str, set[str]]  # Kind of price -> pool keys.
     skus: dict[tuple[str, str], Sku]
 
 
 def checked_batches(source: Source, *, now: Callable[[], datetime], catalog: Catalog) -> Iterator[Checked]:
     """Every batch of a source, in order; raises as `Source.batches`."""
-    batches = source.batches()
+    batches = (part for batch in source.batches() for part in parts(batch))
 
     def step() -> Checked | None:
         batch = next(batches, None)
@@ -55,6 +57,24 @@ def checked_batches(source: Source, *, now: Callable[[], datetime], catalog: Cat
             yield each
 
 
+def parts(batch: Batch) -> Iterator[Batch]:
+    """A batch in parts that fit into memory however large it comes; each is written on its own."""
+    rows = max((len(frame) for _, frame in batch.facts()), default=0)
+    if rows <= PART_ROWS:
+        yield batch
+        return
+    for first in range(0, rows, PART_ROWS):
+        cut: dict[str, Any] = {name: _rows(frame, first) for name, frame in batch.facts()}
+        yield replace(batch, rejected=None if first else batch.rejected, **cut)
+
+
+def _rows(frame: Frame, first: int) -> Frame:
+    """The rows of one part."""
+    if isinstance(frame, pa.Table):
+        return frame.slice(first, PART_ROWS)
+    return frame.iloc[first : first + PART_ROWS]
+
+
 def check_batch(batch: Batch, *, now: datetime, catalog: Catalog, kind: str) -> Checked:
     """Judge every frame of a batch; `kind` is the source's."""
     kept: dict[str, pa.Table] = {}
@@ -65,23 +85,25 @@ def check_batch(batch: Batch, *, now: datetime, catalog: Catalog, kind: str) -> 
         kept[name], broken = check(name, frame, batch, now=now, catalog=catalog)
         if broken is not None:
             turned_away.append(broken)
-    pairs = [_pairs(table, kind) for name, table in kept.items() if name in OF_POOLS]
+    pools: dict[str, set[str]] = {}
+    for table in (table for name, table in kept.items() if name in OF_POOLS):
+        for of_kind, keys in _pools(table, kind):
+            pools.setdefault(of_kind, set()).update(keys)
     return Checked(
         kept=kept,
         refused=pd.concat(turned_away, ignore_index=True) if turned_away else None,
         rows_in=rows_in,
-        pairs=set().union(*pairs),
+        pools=pools,
         skus={**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}},
     )
 
 
-def _pairs(table: pa.Table, kind: str) -> set[Pair]:
-    """Every pool key of a table with the kinds of its prices; facts without one are of the source's kind."""
+def _pools(table: pa.Table, kind: str) -> Iterator[tuple[str, list[str]]]:
+    """The pool keys of a table by the kind of their prices; facts without one are of the source's kind."""
     pools = Codes(table["pool_id"])
     if "kind" not in table.column_names:
-        return {(str(pools.keys[pool]), kind) for pool in np.unique(pools.codes)}
+        yield kind, pools.found()
+        return
     kinds = Codes(table["kind"])
-    # By the codes that rows have: a key may be left of rows that were turned away.
-    both = np.unique(pools.codes.astype("int64") * len(kinds.keys) + kinds.codes)
-    pairs = (divmod(int(code), len(kinds.keys)) for code in both)
-    return {(str(pools.keys[pool]), str(kinds.keys[kind])) for pool, kind in pairs}
+    for code, of_kind in enumerate(kinds.keys):
+        yield str(of_kind), pools.found(None if len(kinds.keys) == 1 else kinds.codes == code)

@@ -40,9 +40,9 @@ class StoreCore:
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
-        self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series by number.
+        self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series with prices.
         self._dirty = False  # Whether days wait to be added up.
-        self._series: dict[str, dict[tuple[str, str], int]] = {}  # Source -> pool key and kind -> number.
+        self._series: dict[str, dict[str, dict[str | None, int]]] = {}  # By source, kind, pool key.
 
     @classmethod
     def open(cls, place: Place, *, clock: Callable[[], datetime]) -> Self:
@@ -124,14 +124,20 @@ class StoreCore:
     @contextmanager
     def _given(self, tables: Mapping[str, pa.Table], *, lock: str) -> Iterator[None]:
         """A transaction in which scripts find these tables by name."""
-        with self.transaction(lock) as cursor:
-            for name, table in tables.items():
-                cursor.register(name, table)
-            try:
-                yield
-            finally:
-                for name in tables:
-                    cursor.unregister(name)
+        with self.transaction(lock), self._found(tables):
+            yield
+
+    @contextmanager
+    def _found(self, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+        """Inside a transaction: scripts find these tables by name."""
+        cursor = self._cursor()
+        for name, table in tables.items():
+            cursor.register(name, table)
+        try:
+            yield
+        finally:
+            for name in tables:
+                cursor.unregister(name)
 
     def _script(self, script: str, **params: object) -> pa.Table:
         """Run sql/writes/<script>.sql inside the transaction that is open."""

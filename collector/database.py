@@ -33,7 +33,7 @@ TROUBLE: Final = (  # The world around us; anything else the database raises is 
     duckdb.ConnectionException,
     duckdb.TransactionException,  # A commit that could not reach the disk.
 )
-MEMORY_LIMIT: Final = "700MB"  # A year of 50M rows is added up within it; batches come on top.
+MEMORY_LIMIT: Final = "500MB"  # A year of 50M rows is added up within it; batches come on top.
 
 
 class StoreLocked(EnvironmentTrouble):

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from model.market import Pool, Sku
 
-from .ledger import Ledger
+from .prices import PriceWrites, only
 from .sources.base import Source
 from .tables import TEXT, Codes, span
 
@@ -32,10 +32,9 @@ _SKU: Final = pa.schema(
     }
 )  # fmt: skip
 Skus = Mapping[tuple[str, str], Sku]
-Pair = tuple[str, str]  # Pool key and kind of price.
 
 
-class FactWrites(Ledger):
+class FactWrites(PriceWrites):
     """The writing half of the store that `collector.ingest` uses."""
 
     def begin_ingest(self, source: Source, fingerprint: str | None = None) -> int:
@@ -58,76 +57,59 @@ class FactWrites(Ledger):
         found = self.rows("same_file", source_id=source_id, fingerprint=fingerprint)
         return found[0] if found else None
 
-    def know_pools(self, pairs: set[Pair], *, source_id: str, skus: Skus) -> None:
+    def know_pools(self, pools: Mapping[str, set[str]], *, source_id: str, skus: Skus) -> None:
         """Make pools, their SKUs and the source's series on them known.
 
         A transaction of its own: numbers are given before the facts that carry them.
 
         Args:
-            pairs: Pool key and kind of price.
+            pools: Pool keys by kind of price.
             source_id: Whose series.
             skus: SKUs by provider and name; one for every pool.
         """
         known = self._series.setdefault(source_id, {})
-        missing = pairs - known.keys()
+        missing = [
+            (Pool.parse(key), kind)
+            for kind, keys in sorted(pools.items())
+            for key in sorted(keys - known.setdefault(kind, {}).keys())
+        ]
         if not missing:
             return
-        pools = {key: Pool.parse(key) for key, _ in missing}
-        rows = [_pool_row(pools[key], kind) for key, kind in sorted(missing)]
-        needed = {(pool.provider, pool.sku) for pool in pools.values()}
+        needed = sorted({(pool.provider, pool.sku) for pool, _ in missing})
         tables = {
-            "incoming": pa.Table.from_pylist(rows, schema=_POOL),
-            "incoming_sku": pa.Table.from_pylist(
-                [asdict(skus[name]) for name in sorted(needed)], schema=_SKU
-            ),
+            "incoming": pa.Table.from_pylist([_pool_row(*one) for one in missing], schema=_POOL),
+            "incoming_sku": pa.Table.from_pylist([asdict(skus[name]) for name in needed], schema=_SKU),
         }
         numbered = self.write("merge_pools", tables, source_id=source_id)
-        self._tellers = {}
         for row in numbered.to_pylist():
-            known[row["pool_id"], row["kind"]] = row["series_no"]
+            known[row["kind"]][row["pool_id"]] = row["series_no"]
 
     def add_facts(self, name: str, table: pa.Table, *, source: Source, ingest_run_id: int) -> int:
         """Merge one table of a batch (`prices`, `probes`…); how many rows were new."""
         params: dict[str, Any] = {"source_id": source.source_id, "ingest_run_id": ingest_run_id}
         if name in OF_POOLS:
             table = self._numbered(name, table, source)
+        if name == "prices":
+            with self.transaction(source.source_id):
+                return self.add_prices(table, params)
+        if name in OF_POOLS:
             first, last = span(table["began_at" if name == "tenures" else "effective_at"])
             params |= {"from_at": first, "until_at": last}
         with self._given({"incoming": table}, lock=source.source_id):
-            if name == "prices":
-                rows_new = self._add_prices(params)
-            else:
-                rows_new = _only(self._script(f"merge_{name}", at=self.now(), **params), "rows_new")
+            rows_new = only(self._script(f"merge_{name}", at=self.now(), **params), "rows_new")
             if rows_new:
                 self.note_days(name)
             return rows_new
-
-    def _add_prices(self, params: dict[str, Any]) -> int:
-        """Merge `incoming` prices; those that only repeat stored changes are met and left at once."""
-        if not _only(self._script("fresh_prices", **params), "rows_fresh"):
-            return 0
-        if _only(self._script("judge_prices", **params), "doubles"):
-            if not _only(self._script("distinct_prices", **params), "rows_fresh"):
-                return 0
-            self._script("judge_prices", **params)
-        return _only(self._script("merge_prices", **params), "rows_new")
 
     def _numbered(self, name: str, table: pa.Table, source: Source) -> pa.Table:
         """The table with series numbers in the place of names."""
         pools, known = Codes(table["pool_id"]), self._series[source.source_id]
         kinds = Codes(table["kind"]) if "kind" in table.column_names else None
-        own = [str(kind) for kind in kinds.keys] if kinds else [source.kind]
-        numbers = np.array(
-            [[known.get((str(key), kind), -1) for kind in own] for key in pools.keys],
-            dtype="int32",
-        )
-        chosen = numbers[pools.codes, kinds.codes if kinds else 0]
+        own = [known.get(str(kind), {}) for kind in (kinds.keys if kinds else [source.kind])]
+        numbers = np.array([[numbers.get(key, -1) for key in pools.keys] for numbers in own], dtype="int32")
+        chosen = numbers[kinds.codes if kinds else 0, pools.codes]
         stored = table.select([name for name in table.column_names if name not in NAMES])
         return stored.append_column("series_no", pa.array(chosen))
-
-
-def _only(answer: pa.Table, column: str) -> int:
-    return int(answer[column][0].as_py())
 
 
 def _pool_row(pool: Pool, kind: str) -> dict[str, str | None]:

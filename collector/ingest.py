@@ -1,9 +1,9 @@
 """From a source into the store: read, check, merge; again and again without harm.
 
-A batch is one transaction: once `ingest` has reported it, it survives a killed process. The
-same facts in any order, any number of times, cut any way, leave the same store. A file that
-was read to its end before, in the same way, is not read again. What is turned away is kept
-in the quarantine with its reason.
+A batch is one transaction (one of very many rows: several), and once `ingest` has reported it,
+it survives a killed process. The same facts in any order, any number of times, cut any way,
+leave the same store. A file that was read to its end before, in the same way, is not read
+again. What is turned away is kept in the quarantine with its reason.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _read_before(store: Store, fingerprint: str, report: IngestReport) -> bool:
 
 def _store(store: Store, source: Source, batch: Checked, report: IngestReport) -> None:
     """Write one batch, whole or not at all."""
-    store.know_pools(batch.pairs, source_id=source.source_id, skus=batch.skus)
+    store.know_pools(batch.pools, source_id=source.source_id, skus=batch.skus)
 
     def write() -> int:
         rows_new = 0

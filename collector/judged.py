@@ -29,6 +29,33 @@ Rule = Callable[["Judged"], Iterator[tuple[str, Mask]]]
 
 
 @dataclass(frozen=True)
+class Machines:
+    """Many pools are of few machines: a pool of each stands for all."""
+
+    samples: list[Pool | None]  # One per provider, SKU and capacity type.
+    codes: np.ndarray  # Of each pool.
+
+    @classmethod
+    def of(cls, pools: list[Pool | None]) -> Machines:
+        """The machines of these pools; None among them is a key that is malformed."""
+        first: dict[tuple[str, ...] | None, int] = {}
+        samples: list[Pool | None] = []
+        codes = []
+        for pool in pools:
+            what = None if pool is None else (pool.provider, pool.sku, pool.capacity_type.value)
+            code = first.setdefault(what, len(samples))
+            if code == len(samples):
+                samples.append(pool)
+            codes.append(code)
+        return cls(samples, np.array(codes, dtype="int64"))
+
+    def each(self, of_machine: Callable[[Pool | None], Any]) -> np.ndarray:
+        """What a function says of a machine, for each pool."""
+        said: np.ndarray = np.array([of_machine(pool) for pool in self.samples])[self.codes]
+        return said
+
+
+@dataclass(frozen=True)
 class Judged:
     """One table under judgement, and what rules measure it against."""
 
@@ -45,7 +72,12 @@ class Judged:
     @cached_property
     def parsed(self) -> list[Pool | None]:
         """A pool per key; None where the key is malformed."""
-        return [_pool(key) for key in self.pools.keys]
+        return list(map(_pool, self.pools.keys))
+
+    @cached_property
+    def machines(self) -> Machines:
+        """What is rented where the keys say, told apart by numbers."""
+        return Machines.of(self.parsed)
 
     def must(self, holds: Any) -> Mask:
         """Where a condition does not hold; what is unknown does not hold."""
@@ -67,10 +99,12 @@ class Judged:
     def numbers(self, column: str) -> np.ndarray:
         """Text or decimals as floats to judge by, NaN where there is no number."""
         values = self.table[column]
-        if pa.types.is_string(values.type):
-            parsed = pd.to_numeric(values.to_pandas(), errors="coerce")
+        if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
+            codes = Codes(values)
+            parsed = pd.to_numeric(pd.Series(codes.keys, dtype="str"), errors="coerce")
             floats: np.ndarray = parsed.to_numpy("float64", na_value=np.nan)
-            return floats
+            each: np.ndarray = floats[codes.codes]
+            return each
         return np.asarray(pc.fill_null(values.cast(pa.float64()), float("nan")))
 
 

@@ -71,8 +71,8 @@ class Ledger(StoreCore):
         return self.keeps_days
 
     def note_days(self, name: str) -> None:
-        """Inside a merge of `prices` or `probes`: note the days it touched."""
-        if self.keeps_days and name in ("prices", "probes"):
+        """Inside a merge of `prices` or `probes`, or where `changes` are appended: note the days touched."""
+        if self.keeps_days and name in ("prices", "changes", "probes"):
             self._ledger(f"touch_{name}")
             self._dirty = True
 
@@ -85,6 +85,7 @@ class Ledger(StoreCore):
                     self._ledger(f"add_up_{name}", all=everything, **month)
             if progress:
                 progress(done, len(months))
+        self._tellers = {}  # There may be prices of series that had none.
 
     def _days_version(self) -> int | None:
         """The version of the ledger in the file, None where there is none."""

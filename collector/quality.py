@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.market import CapacityType, EndCause, PriceKind
+from model.market import CapacityType, EndCause, Pool, PriceKind
 
 from .catalog import Catalog
 from .judged import Judged, Mask, Rule
@@ -83,7 +82,7 @@ def _turned_away(table: pa.Table, broken: Mask, reason: str) -> pd.DataFrame:
 def known_pool(j: Judged) -> Iterator[tuple[str, Mask]]:
     """A pool key must parse and name a SKU whose GPUs are known."""
     yield "malformed pool key", j.pools.spread([pool is None for pool in j.parsed])
-    strange = [pool is not None and (pool.provider, pool.sku) not in j.skus for pool in j.parsed]
+    strange = j.machines.each(lambda pool: pool is not None and (pool.provider, pool.sku) not in j.skus)
     yield "SKU is in no catalogue", j.pools.spread(strange)
 
 
@@ -121,21 +120,24 @@ def priced(j: Judged) -> Iterator[tuple[str, Mask]]:
         yield "price is not positive", usd < SMALLEST_USD_PER_HOUR
         yield f"price above {DEAREST_USD_PER_HOUR:g} USD per hour", usd > DEAREST_USD_PER_HOUR
         yield "unknown kind of price", j.outside("kind", list(PriceKind))
-        yield f"spot price above {CEILING:g} times on-demand", usd > _ceilings(j, CapacityType.SPOT)
-        yield f"on-demand price above {CEILING:g} times list", usd > _ceilings(j, CapacityType.ON_DEMAND)
+        yield f"spot price above {CEILING:g} times on-demand", _too_dear(j, usd, CapacityType.SPOT)
+        yield f"on-demand price above {CEILING:g} times list", _too_dear(j, usd, CapacityType.ON_DEMAND)
 
 
-def _ceilings(j: Judged, capacity: CapacityType) -> np.ndarray:
-    """The highest believable price of each row: where its machine has a list price, else infinite."""
-    pools = [pool if pool and pool.capacity_type is capacity else None for pool in j.parsed]
-    listed = {p: j.catalog.highest_on_demand(*p) for p in {(p.provider, p.sku) for p in pools if p}}
-    return j.pools.spread(
-        np.array([_ceiling(listed[p.provider, p.sku] if p else None) for p in pools], dtype="float64")
-    )
+def _too_dear(j: Judged, usd: np.ndarray, capacity: CapacityType) -> Mask:
+    """Where a price lies above the highest believable one; without a list price none is."""
 
+    def ceiling(pool: Pool | None) -> float:
+        if pool is None or pool.capacity_type is not capacity:
+            return float("inf")
+        listed = j.catalog.highest_on_demand(pool.provider, pool.sku)
+        return float("inf") if listed is None else CEILING * float(listed)
 
-def _ceiling(list_usd: Decimal | None) -> float:
-    return float("inf") if list_usd is None else CEILING * float(list_usd)
+    ceilings = j.machines.each(ceiling)
+    if not np.isfinite(ceilings).any():
+        return np.zeros(len(usd), dtype=bool)
+    dear: Mask = usd > ceilings[j.pools.codes]
+    return dear
 
 
 def counted(j: Judged) -> Iterator[tuple[str, Mask]]:

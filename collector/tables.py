@@ -6,7 +6,7 @@ reads it in place and a column of a million names can be told apart by numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -73,8 +73,9 @@ BESIDE: Final[Mapping[str, dict[str, pa.DataType]]] = {  # May come too; rules r
     "prices": {"currency": TEXT, "unit": TEXT},
 }
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"listings": ("note",)}  # NULL where a source gives none.
-NAMED: Final = frozenset({"pool_id", "kind"})  # Few texts in many rows: told apart once, here.
+NAMED: Final = frozenset({"pool_id", "kind", "price_usd_per_hour"})  # Few texts in many rows.
 DECIMAL: Final = pa.decimal128(18, 9)
+EXACT: Final = pa.decimal64(18, 9)  # The same in half the space; DuckDB reads it.
 Frame: TypeAlias = pd.DataFrame | pa.Table
 
 
@@ -94,7 +95,8 @@ def as_table(name: str, frame: Frame) -> pa.Table:
         array = values if isinstance(frame, pa.Table) else _array(values, kind)
         keeps = pa.types.is_decimal(array.type) and array.type == DECIMAL
         exact = array if keeps or array.type == kind else array.cast(kind, safe=False)
-        columns[column] = pc.dictionary_encode(exact) if column in NAMED else exact
+        told_apart = column in NAMED and exact.type == TEXT
+        columns[column] = pc.dictionary_encode(exact) if told_apart else exact
     return pa.table(columns)
 
 
@@ -127,9 +129,19 @@ class Codes:
         self.keys: list[str | None] = whole.dictionary.to_pylist()
         self.codes: np.ndarray = np.asarray(whole.indices)
 
-    def spread(self, of_key: list[bool] | np.ndarray) -> np.ndarray:
-        """What is said of each key, said of each row."""
-        return np.asarray(of_key)[self.codes] if len(self.keys) else np.zeros(0, dtype=bool)
+    def spread(self, of_key: Sequence[bool] | np.ndarray) -> np.ndarray:
+        """What is true of each key, of each row."""
+        true = np.asarray(of_key, dtype=bool)
+        return true[self.codes] if true.any() else np.zeros(len(self.codes), dtype=bool)
+
+    def found(self, rows: np.ndarray | None = None) -> list[str]:
+        """The keys that rows have, all or those chosen: a key may be left of rows that were turned away."""
+        return [str(self.keys[code]) for code in self.used(rows)]
+
+    def used(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Their numbers."""
+        codes = self.codes if rows is None else self.codes[rows]
+        return np.flatnonzero(np.bincount(codes, minlength=len(self.keys)))
 
 
 def span(column: pa.ChunkedArray) -> tuple[Any, Any]:

@@ -104,7 +104,8 @@ def _number(column: pd.Series, path: Path) -> pd.Series:
     Raises:
         UnreadableSource: It holds something else.
     """
-    numbers = pd.to_numeric(column, errors="coerce")
+    codes, texts = pd.factorize(column)  # Few numbers in many rows: each is read once.
+    numbers = pd.Series(pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy()[codes], column.index)
     if numbers.isna().any():
         line = int(numbers.isna().to_numpy().argmax())
         raise UnreadableSource(

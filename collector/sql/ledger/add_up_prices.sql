@@ -39,7 +39,7 @@ SELECT pool_no, day, min(effective_at) AS first_at, max(effective_at) AS last_at
        max(effective_at) FILTER (before <> nano) AS changed_at, count(*) FILTER (before <> nano) AS changes,
        sum(nano::HUGEINT * us) AS usd_us, sum(log_nano::HUGEINT * us) AS log_us,
        sum(log_nano::HUGEINT * log_nano * us) AS log2_us, min(nano) AS low, max(nano) AS high,
-       CASE WHEN bool_or(is_mixed) THEN list(DISTINCT series_no) END AS others
+       list(DISTINCT series_no) FILTER (is_mixed) AS others
 FROM piece GROUP BY pool_no, day
 ORDER BY pool_no, day;  -- So that one pool's days lie together.
 
@@ -47,7 +47,8 @@ DELETE FROM price_month WHERE day = $month AND ($all OR pool_no IN (SELECT pool_
 
 INSERT INTO price_month BY NAME
 WITH joined AS (
-    SELECT *, lag(last_nano) OVER in_order AS before, round(ln(last_nano * 1e-9) * 1e9)::BIGINT AS log_nano,
+    SELECT *, lag(last_nano) OVER in_order AS before, lag(series_no) OVER in_order AS series_before,
+           round(ln(last_nano * 1e-9) * 1e9)::BIGINT AS log_nano,
            coalesce(epoch_us(lead(first_at) OVER in_order) - epoch_us(last_at), 0) AS us
     FROM price_day
     WHERE day >= $month AND day < $next_month AND ($all OR pool_no IN (SELECT pool_no FROM dirty))
@@ -61,7 +62,7 @@ SELECT pool_no, $month::DATE AS day, min(first_at) AS first_at, max(last_at) AS 
        sum(usd_us + last_nano::HUGEINT * us) AS usd_us, sum(log_us + log_nano::HUGEINT * us) AS log_us,
        sum(log2_us + log_nano::HUGEINT * log_nano * us) AS log2_us, min(low) AS low, max(high) AS high,
        CASE WHEN min(series_no) <> max(series_no) OR count(others) > 0
-            THEN list_distinct(list(DISTINCT series_no) || coalesce(flatten(list(others) FILTER (others IS NOT NULL)), []))
+            THEN list_distinct(list(DISTINCT series_no) FILTER (series_before IS DISTINCT FROM series_no) || coalesce(flatten(list(others) FILTER (others IS NOT NULL)), []))
        END AS others
 FROM joined GROUP BY pool_no
 ORDER BY pool_no;

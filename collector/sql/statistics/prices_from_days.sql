@@ -39,26 +39,46 @@ FROM (
 WINDOW in_order AS (PARTITION BY pool_no ORDER BY effective_at, rank, observed_at, price_usd_per_hour, series_no)
 QUALIFY lead(effective_at) OVER in_order IS DISTINCT FROM effective_at;
 
+-- Bounds are spelt out as constants, so that whole blocks of other days are passed over.
 INSERT INTO price_stat BY NAME
-WITH whole_month AS (
-    SELECT price_month.* FROM price_month SEMI JOIN by_day USING (pool_no), ends
-    WHERE day > from_day AND day < date_trunc('month', until_day) AND newest_at <= $as_of
+WITH unripe_month AS (SELECT DISTINCT pool_no, date_trunc('month', day)::DATE AS month FROM unripe),
+whole_month AS (
+    SELECT m.* FROM price_month AS m SEMI JOIN by_day USING (pool_no)
+    WHERE day > ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE
+      AND day < date_trunc('month', $as_of::TIMESTAMPTZ::DATE) AND newest_at <= $as_of
 ),
 whole_day AS (
-    SELECT d.* FROM price_day AS d SEMI JOIN by_day USING (pool_no), ends
-    WHERE day > from_day AND day < until_day AND newest_at <= $as_of
-      AND (day < date_trunc('month', from_day) + INTERVAL 1 MONTH
-           OR day >= date_trunc('month', until_day)
-           OR (pool_no, date_trunc('month', day)::DATE) IN (SELECT (pool_no, date_trunc('month', day)::DATE) FROM unripe))
+    SELECT d.* FROM price_day AS d SEMI JOIN by_day USING (pool_no)
+    WHERE day > ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE AND day < $as_of::TIMESTAMPTZ::DATE
+      AND day < date_trunc('month', ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE) + INTERVAL 1 MONTH
+    UNION ALL
+    SELECT d.* FROM price_day AS d SEMI JOIN by_day USING (pool_no)
+    WHERE day >= date_trunc('month', $as_of::TIMESTAMPTZ::DATE) AND day < $as_of::TIMESTAMPTZ::DATE
+      AND day >= date_trunc('month', ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE) + INTERVAL 1 MONTH
+    UNION ALL
+    SELECT d.* FROM price_day AS d
+    SEMI JOIN unripe_month AS u ON u.pool_no = d.pool_no AND u.month = date_trunc('month', d.day)::DATE
+    WHERE day < date_trunc('month', $as_of::TIMESTAMPTZ::DATE)
+      AND day >= date_trunc('month', ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE) + INTERVAL 1 MONTH
 ),
-carried AS (  -- The last row at or before the beginning; the last day before it counts where no row is later.
+before AS (  -- Spans that lie before the beginning.
+    SELECT pool_no, last_at, series_no, observed_at, last_nano FROM price_month
+    WHERE day < date_trunc('month', ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE) AND newest_at <= $as_of
+    UNION ALL
+    SELECT pool_no, last_at, series_no, observed_at, last_nano FROM price_day
+    WHERE day < ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE AND newest_at <= $as_of
+      AND day >= date_trunc('month', ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE)
+    UNION ALL
+    SELECT pool_no, last_at, series_no, observed_at, last_nano FROM price_day AS d
+    SEMI JOIN unripe_month AS u ON u.pool_no = d.pool_no AND u.month = date_trunc('month', d.day)::DATE
+    WHERE day < date_trunc('month', ($as_of::TIMESTAMPTZ - $window::INTERVAL)::DATE) AND newest_at <= $as_of
+),
+carried AS (  -- The last row at or before the beginning; the last span before it counts where no row is later.
     SELECT pool_no, arg_max({e: stood_at, s: series_no, o: observed_at, n: nano}, stood_at) AS row
     FROM (
         SELECT pool_no, effective_at AS stood_at, series_no, observed_at, nano FROM lone, ends WHERE effective_at <= from_at
         UNION ALL
-        SELECT pool_no, last_at, series_no, observed_at, last_nano
-        FROM price_day SEMI JOIN by_day USING (pool_no), ends
-        WHERE day < from_day AND newest_at <= $as_of
+        SELECT pool_no, last_at, series_no, observed_at, last_nano FROM before SEMI JOIN by_day USING (pool_no)
     ) GROUP BY pool_no
 ),
 single AS (
@@ -66,30 +86,43 @@ single AS (
     UNION ALL
     SELECT pool_no, effective_at, series_no, observed_at, nano FROM lone, ends WHERE effective_at > from_at
 ),
-span AS (
-    FROM whole_month UNION ALL BY NAME FROM whole_day
+span AS NOT MATERIALIZED (
+    FROM whole_month UNION ALL BY NAME (FROM whole_day WHERE newest_at <= $as_of)
     UNION ALL BY NAME
     SELECT pool_no, stood_at AS first_at, stood_at AS last_at, nano AS first_nano, nano AS last_nano, series_no, observed_at,
            0 AS changes, 0::HUGEINT AS usd_us, 0::HUGEINT AS log_us, 0::HUGEINT AS log2_us, nano AS low, nano AS high
     FROM single
 ),
+inner_sum AS (  -- Apart from what lies between spans, so that few columns have to be sorted.
+    SELECT pool_no, max(changed_at) AS changed_at, sum(changes) AS changes,
+           sum(epoch_us(last_at) - epoch_us(first_at)) AS us, sum(usd_us) AS usd_us, sum(log_us) AS log_us,
+           sum(log2_us) AS log2_us, min(low) AS low, max(high) AS high,
+           coalesce(flatten(list(others) FILTER (others IS NOT NULL)), []) AS others
+    FROM span GROUP BY pool_no
+),
 joined AS (
-    SELECT *, lag(last_nano) OVER in_order AS before, lead(first_at) OVER in_order AS next_at
+    SELECT pool_no, first_at, last_at, first_nano, last_nano, series_no, observed_at,
+           lag(last_nano) OVER in_order AS before, lag(series_no) OVER in_order AS series_before,
+           lead(first_at) OVER in_order AS next_at
     FROM span WINDOW in_order AS (PARTITION BY pool_no ORDER BY first_at)
 ),
 piece AS (
     SELECT *, next_at IS NULL AS is_last, round(ln(last_nano * 1e-9) * 1e9)::BIGINT AS log_nano,
-           epoch_us(last_at) - epoch_us(first_at) AS inner_us,
            epoch_us(coalesce(next_at, $as_of::TIMESTAMPTZ))
            - epoch_us(greatest(last_at, $as_of::TIMESTAMPTZ - $window::INTERVAL)) AS us
     FROM joined
+),
+between_sum AS (
+    SELECT pool_no, max(last_nano) FILTER (is_last) AS nano, max(series_no) FILTER (is_last) AS series_no,
+           max(observed_at) FILTER (is_last) AS observed_at,
+           max(first_at) FILTER (before IS DISTINCT FROM first_nano) AS changed_at,
+           count(*) FILTER (before <> first_nano) AS changes,
+           sum(us) AS us, sum(last_nano::HUGEINT * us) AS usd_us, sum(log_nano::HUGEINT * us) AS log_us,
+           sum(log_nano::HUGEINT * log_nano * us) AS log2_us,
+           list(DISTINCT series_no) FILTER (series_before IS DISTINCT FROM series_no) AS series
+    FROM piece GROUP BY pool_no
 )
-SELECT pool_no, max(last_nano) FILTER (is_last) AS nano, max(series_no) FILTER (is_last) AS series_no,
-       max(observed_at) FILTER (is_last) AS observed_at,
-       max(coalesce(changed_at, CASE WHEN before IS DISTINCT FROM first_nano THEN first_at END)) AS changed_at,
-       sum(changes + coalesce(before <> first_nano, false)::INTEGER)::BIGINT AS changes,
-       sum(inner_us + us)::BIGINT AS us, sum(usd_us + last_nano::HUGEINT * us) AS usd_us,
-       sum(log_us + log_nano::HUGEINT * us) AS log_us, sum(log2_us + log_nano::HUGEINT * log_nano * us) AS log2_us,
-       min(low) AS low, max(high) AS high,
-       list(DISTINCT series_no) || coalesce(flatten(list(others) FILTER (others IS NOT NULL)), []) AS series
-FROM piece GROUP BY pool_no;
+SELECT pool_no, nano, series_no, observed_at, greatest(b.changed_at, i.changed_at) AS changed_at,
+       (b.changes + i.changes)::BIGINT AS changes, (b.us + i.us)::BIGINT AS us, b.usd_us + i.usd_us AS usd_us,
+       b.log_us + i.log_us AS log_us, b.log2_us + i.log2_us AS log2_us, low, high, series || others AS series
+FROM between_sum AS b JOIN inner_sum AS i USING (pool_no);

@@ -1,6 +1,7 @@
 -- Which fresh prices are repeats, and which stored ones become, or cease to be, repeats by them?
 --
--- Input    the temporary table `fresh` of fresh_prices.sql
+-- Input    the temporary tables `fresh` of fresh_prices.sql, `reach` of reach_prices.sql, `eve` and
+--          `eve_repeat` of eve_prices.sql
 -- Params   $source_id, $from_at, $until_at (span of effective_at in `fresh`)
 -- Answer   one row: doubles (rows that stand twice in `fresh`, or there and among the stored repeats;
 --          while there are any, the judgement is not to be used). It stays in the temporary table
@@ -11,9 +12,6 @@
 -- shares both its instants. Then at every instant and under every $as_of the changes alone
 -- give the price that all rows would give. The rule looks at the set of rows and not at their
 -- arrival, so a late row may move its neighbours between the two tables; nothing is lost.
-CREATE OR REPLACE TEMP TABLE reach AS
-SELECT series_no, min(effective_at) AS low, max(effective_at) AS high FROM fresh GROUP BY series_no;
-
 -- Stored rows between the first and the last fresh one of each series. A repeat has no price yet.
 CREATE OR REPLACE TEMP TABLE inside AS
 SELECT c.series_no, effective_at, observed_at, price_usd_per_hour
@@ -27,28 +25,6 @@ FROM (
 ) JOIN reach AS r ON r.series_no = s.series_no
 WHERE s.effective_at BETWEEN low AND high;
 
--- The last change before them. It is looked for in the week before and, only for the series
--- that have none there, in all of the past.
-CREATE OR REPLACE TEMP TABLE eve AS
-WITH near AS (
-    SELECT c.series_no,
-           arg_max({e: effective_at, o: observed_at, p: price_usd_per_hour},
-                   (effective_at, observed_at, price_usd_per_hour)) AS row
-    FROM price_change AS c JOIN reach AS r ON r.series_no = c.series_no
-    WHERE effective_at >= $from_at::TIMESTAMPTZ - INTERVAL 7 DAY AND effective_at <= $until_at AND effective_at < low
-    GROUP BY c.series_no
-),
-far AS (
-    SELECT c.series_no,
-           arg_max({e: effective_at, o: observed_at, p: price_usd_per_hour},
-                   (effective_at, observed_at, price_usd_per_hour)) AS row
-    FROM price_change AS c JOIN (FROM reach ANTI JOIN near USING (series_no)) AS r ON r.series_no = c.series_no
-    WHERE effective_at < $from_at::TIMESTAMPTZ - INTERVAL 7 DAY
-    GROUP BY c.series_no
-)
-SELECT series_no, row.e AS effective_at, row.o AS observed_at, row.p AS price_usd_per_hour
-FROM (FROM near UNION ALL FROM far);
-
 -- Beyond the reach only the nearest rows matter: the last repeat between the eve and the
 -- first fresh row, and the first two rows after the last fresh one.
 CREATE OR REPLACE TEMP TABLE beside AS
@@ -59,25 +35,6 @@ WITH confirmed AS (
         WHERE source_id = $source_id AND last_at >= $from_at::TIMESTAMPTZ - INTERVAL 7 DAY
     )
 ),
-near AS (
-    SELECT c.series_no, max({e: c.effective_at, o: c.observed_at}) AS place
-    FROM confirmed AS c JOIN reach AS r ON r.series_no = c.series_no
-    WHERE c.effective_at < low GROUP BY c.series_no
-),
-far AS (
-    SELECT c.s.series_no AS series_no, max({e: c.s.effective_at, o: c.observed_at}) AS place
-    FROM (
-        SELECT observed_at, unnest(seen) AS s FROM price_confirmed
-        WHERE source_id = $source_id AND first_at < $from_at::TIMESTAMPTZ - INTERVAL 7 DAY
-    ) AS c
-    JOIN (FROM reach SEMI JOIN eve USING (series_no) ANTI JOIN near USING (series_no)) AS r
-        ON r.series_no = c.s.series_no
-    WHERE c.s.effective_at < low GROUP BY ALL
-),
-last_repeat AS (  -- One before the eve says nothing that the eve does not.
-    SELECT series_no, place FROM (FROM near UNION ALL FROM far) JOIN eve USING (series_no)
-    WHERE place > {e: effective_at, o: observed_at}
-),
 later AS (
     SELECT c.series_no, effective_at, observed_at, price_usd_per_hour
     FROM price_change AS c JOIN reach AS r ON r.series_no = c.series_no
@@ -87,8 +44,7 @@ later AS (
     FROM confirmed AS c JOIN reach AS r ON r.series_no = c.series_no
     WHERE effective_at > high
 )
-SELECT series_no, place.e AS effective_at, place.o AS observed_at, NULL::DECIMAL(18, 9) AS price_usd_per_hour
-FROM last_repeat
+SELECT series_no, effective_at, observed_at, NULL::DECIMAL(18, 9) AS price_usd_per_hour FROM eve_repeat
 UNION ALL
 SELECT series_no, row.e, row.o, row.p
 FROM (  -- Two of them: whether the first shares its instants with another decides what it is.

@@ -13,7 +13,7 @@ from collector.database import SQL
 
 PACKAGE = Path(collector.__file__).parent
 TIMELESS = {  # Questions about the store itself or about the advisor's own records.
-    "attempts", "events", "name", "recommendation", "run", "runs", "same_file", "series_of", "span", "verify",
+    "attempts", "events", "name", "recommendation", "run", "runs", "same_file", "span", "verify",
 }  # fmt: skip
 
 
