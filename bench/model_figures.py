@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 
 import model_forecast
+import model_interval
 import model_lives
+import model_price
 from harness import start
 from model_data import recorded_sets
 
-FIGURES = (model_forecast.figures, model_lives.figures)
+FIGURES = (model_forecast.figures, model_lives.figures, model_price.figures, model_interval.figures)
 
 
 def main() -> None:

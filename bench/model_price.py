@@ -99,7 +99,9 @@ def present(known: PriceHistory, hours: float) -> np.ndarray:
     price = np.concatenate([[float(known.price_at(begin))], known.price_K[inside]])
     held = np.diff(np.append(hour, known.until_hour))
     mean = float(np.average(price, weights=held))
-    log_sd = float(np.sqrt(np.average((np.log(price) - np.average(np.log(price), weights=held)) ** 2, weights=held)))
+    log_sd = float(
+        np.sqrt(np.average((np.log(price) - np.average(np.log(price), weights=held)) ** 2, weights=held))
+    )
     now, changes = known.price_usd_per_hour, int(inside.sum())
     if not changes:
         return np.ones(POINTS.size)

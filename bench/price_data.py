@@ -19,6 +19,7 @@ PRICES = ("spot_usd_per_hour", "spot_price_usd_per_hour")
 MACHINES = ("machine_type", "instance_type")
 PLACES = ("region", "availability_zone_name", "az_id", "product_description")
 BESIDE = ("gcp-pricing-weekly", "aws-spot-g2-2015")  # Folders looked for beside DIR.
+MOST_POOLS = 16  # Of a family, evenly by name: regions of one list move together.
 LEAST_DAYS = 60.0  # Shorter recordings cannot be split.
 
 
@@ -37,7 +38,9 @@ def price_sets(root: Path | None) -> list[PriceSet]:
     if root is None:
         return []
     folders = [root, *(root.parent / name for name in BESIDE)]
-    paths = sorted({p.resolve() for f in folders if f.is_dir() for p in [*f.glob("*.csv"), *f.glob("*.csv.gz")]})
+    paths = sorted(
+        {p.resolve() for f in folders if f.is_dir() for p in [*f.glob("*.csv"), *f.glob("*.csv.gz")]}
+    )
     frames: dict[str, list[pd.DataFrame]] = {}
     for path in paths:
         head = pd.read_csv(path, nrows=0).columns
@@ -68,6 +71,7 @@ def _sets(folder: str, frame: pd.DataFrame) -> list[PriceSet]:
         places = [name for name in PLACES if name in rows]
         pools = [_pool(pool, price) for _, pool in rows[rows[machine] == size].groupby(places)]
         kept = [(pool, listed) for pool, listed in pools if pool.known_hours >= 24 * LEAST_DAYS]
+        kept = kept[:: -(-len(kept) // MOST_POOLS)] if kept else []
         if kept:
             sets.append(PriceSet(f"{folder} {family}", [p for p, _ in kept], [o for _, o in kept]))
     return sets
@@ -92,7 +96,9 @@ def generated_set(seed: int, pools: int = 8, days: int = 400) -> PriceSet:
     for _ in range(pools):
         hour = np.cumsum(rng.exponential(6.0, size=4 * days))
         turned = rng.random(hour.size) < 6.0 / (24 * 60)  # The trend turns about every two months.
-        trend = rng.normal(0.0, 0.003 / 4, size=hour.size)[np.maximum.accumulate(np.arange(hour.size) * turned)]
+        trend = rng.normal(0.0, 0.003 / 4, size=hour.size)[
+            np.maximum.accumulate(np.arange(hour.size) * turned)
+        ]
         noise = np.zeros(hour.size)
         for k in range(1, hour.size):
             noise[k] = 0.98 * noise[k - 1] + rng.normal(0.0, 0.007)

@@ -58,7 +58,7 @@ class Commitment:
         share("Share used by others", self.used_share)
         if self.start_hours[0] > self.start_hours[1] or self.ends_early_hours >= self.hours:
             raise ImpossibleInput(
-                f"{self.name!r} starts between {self.start_hours[0]:g} and {self.start_hours[1]:g} h from now "
+                f"{self.name!r} starts {self.start_hours[0]:g} to {self.start_hours[1]:g} h from now "
                 f"and ends {self.ends_early_hours:g} h before its {self.hours:g} h are over.",
                 fix="State the soonest start first, and a term longer than its early end.",
             )
@@ -144,9 +144,15 @@ def priced_by_use(name: str, job: JobHours, usd_per_instance_hour: float) -> Pri
     price = float(quantity("Price", usd_per_instance_hour, "USD/h"))
     zero = Decimal(0)
     return Priced(
-        name=name, used_usd=zero, idle_usd=zero, beyond_usd=usd(job.nodes * job.billed_hours * price), sunk=False,
-        guaranteed=False, latest_finish_hours=job.billed_hours, useful_gpu_hours=job.useful_gpu_hours,
-    )  # fmt: skip
+        name=name,
+        used_usd=zero,
+        idle_usd=zero,
+        beyond_usd=usd(job.nodes * job.billed_hours * price),
+        sunk=False,
+        guaranteed=False,
+        latest_finish_hours=job.billed_hours,
+        useful_gpu_hours=job.useful_gpu_hours,
+    )
 
 
 def priced_by_commitment(
@@ -214,7 +220,9 @@ def breakeven_utilisation(
     Raises:
         ImpossibleInput: A price is not above 0, or less than an hour is billed for a useful one.
     """
-    price = float(quantity("Price of the alternative", usd_per_useful_instance_hour, "USD/h", above_zero=True))
+    price = float(
+        quantity("Price of the alternative", usd_per_useful_instance_hour, "USD/h", above_zero=True)
+    )
     overhead = float(quantity("Billed per useful hour", billed_per_useful, "h/h", above_zero=True))
     if not commitment.billed_idle:  # Only used hours are paid: it pays at any use, or at none.
         return 0.0 if commitment.usd_per_instance_hour * overhead <= price else float("inf")

@@ -33,6 +33,7 @@ LOOKBACKS = (0.5, 1.0, 2.0, 4.0)  # Horizons back over which signs may have lean
 LEAST_LOOKBACK_HOURS = 1440.0  # Two months count as a horizon, or a monthly price shows no trend at all.
 RATE_DRIFT = 0.5  # Log-sd of how often prices will change over how often they did.
 OWN_WEIGHT = 4.0  # Changes, or stretches, after which a pool's own speak as loud as its siblings'.
+ASSUMED_RATE = Belief(1.0, 720.0)  # One change a month, worth one change: nobody's measurement.
 FARTHEST = 4.0  # No price goes up or down more than e^4 times.
 LEVELS = (np.arange(64) + 0.5) / 64
 SLOWEST_PER_HOUR, FASTEST_PER_HOUR = 1 / 87_600, 1.0
@@ -44,7 +45,7 @@ LOOKS = 120  # At evenly spaced instants, to see how fast a price returns.
 class PriceFamily:
     """What siblings, or nobody, let one expect of a pool's price before its own past is read."""
 
-    rate: Belief = Belief(1.0, 720.0)  # One change a month, worth one change: nobody's measurement.
+    rate: Belief = ASSUMED_RATE
     size_Q: Floats = field(  # Size of one change of log price: .2 % to 40 %, half of them below 3 %.
         default_factory=lambda: np.asarray(0.03 * np.exp(1.2 * special.ndtri(LEVELS)))
     )
@@ -68,7 +69,9 @@ def _chance() -> dict[str, Floats]:
     """Return the fixed uniforms of every sample: the same for all pools, so that they compare."""
     rng = np.random.default_rng(20_260)
     even = (np.arange(SAMPLE) + 0.5) / SAMPLE
-    rows = {name: rng.permutation(even) for name in ("rate", "drift", "count", "level", "pick", "past", "lasting")}
+    rows = {
+        name: rng.permutation(even) for name in ("rate", "drift", "count", "level", "pick", "past", "lasting")
+    }
     paths = {name: rng.random((SAMPLE, MOST_CHANGES)) for name in ("when", "size", "sign", "own")}
     return rows | paths
 
@@ -94,7 +97,7 @@ def ratios(known: PriceHistory, family: PriceFamily, hours: float, most_ratio: f
 def _counts(known: PriceHistory, family: PriceFamily, hours: float) -> Floats:
     """Return S counts of changes: Poisson at rates of the updated belief."""
     belief = updated(family.rate, known.changes, known.known_hours)
-    drift = np.exp(RATE_DRIFT * special.ndtri(_chance()["drift"]))
+    drift = np.exp(RATE_DRIFT * special.ndtri(_chance()["drift"]) - RATE_DRIFT**2 / 2)
     mean = special.gammaincinv(belief.shape, _chance()["rate"]) / belief.rate_hours * drift * hours
     chance = _chance()["count"]
     few, term = np.zeros(SAMPLE), np.exp(-mean)
@@ -125,10 +128,10 @@ def _leans(known: PriceHistory, hours: float) -> Floats:
     """
     change, age = known.log_change_K, known.until_hour - known.hour_K[1:]
     leans = np.zeros(len(LOOKBACKS))
-    for place, horizons in enumerate(LOOKBACKS):
+    for which, horizons in enumerate(LOOKBACKS):
         recent = change[age < max(horizons * hours, horizons * LEAST_LOOKBACK_HOURS)]
         if recent.size:
-            leans[place] = recent.sum() / np.abs(recent).sum() / (1.0 + 1.0 / recent.size)
+            leans[which] = recent.sum() / np.abs(recent).sum() / (1.0 + 1.0 / recent.size)
     place = (_chance()["past"] * len(LOOKBACKS)).astype(int)
     return np.asarray(leans[place] * _chance()["lasting"])
 
@@ -156,7 +159,7 @@ def _reverting(known: PriceHistory, hours: float) -> Floats:
     left = (2 * x - 3 + 4 * np.exp(-x) - np.exp(-2 * x)) / x**2
     log_mean = mean + away - np.log(known.price_usd_per_hour)
     spread = np.sqrt(max(variance * left, 0.0)) * special.ndtri(_chance()["level"])
-    return np.exp(np.clip(log_mean + spread, -FARTHEST, FARTHEST))
+    return np.asarray(np.exp(np.clip(log_mean + spread, -FARTHEST, FARTHEST)))
 
 
 def _long_run(known: PriceHistory) -> tuple[float, float, float]:
