@@ -30,7 +30,7 @@ WINDOW_HOURS = 720.0
 BIN = 0.01  # Log-score: the probability of the bin of log ratio that came.
 LEAST = 1e-3
 RELEARNT = 4  # Times in the second half, from all that is known by then; peers too.
-SHORTEST_BLOCK_DAYS = 30  # What pools do within a month is one piece of luck.
+SHORTEST_BLOCK_DAYS = 30
 
 
 @dataclass
@@ -48,12 +48,19 @@ class Scored:
 
 
 def figures(bench: Bench, sets: Sequence[Recorded]) -> None:
-    found = price_sets(bench.options.data)
-    for data in [*found, generated_set(bench.options.seed, pools=3 if bench.options.quick else 8)]:
+    made = generated_set(bench.options.seed, pools=3 if bench.options.quick else 8)
+    held: dict[float, list[Scored]] = {hours: [] for hours in HORIZONS}
+    for data in [*price_sets(bench.options.data), made]:
         scored = score_set(data, QUICK_ORIGINS if bench.options.quick else ORIGINS)
         for hours in HORIZONS:
             if len(scored[hours]["ours"].crps) >= 2 * len(data.pools):
                 report(bench, f"{data.name}, {hours / 24:g} d", scored[hours], hours)
+                held[hours] += [] if data.generated else [scored[hours]["ours"]]
+    for hours, mine in held.items():
+        if len(mine) > 1:
+            inside = [share for one in mine for share in one.covered]
+            block = [day // block_days(hours) + 1e6 * k for k, one in enumerate(mine) for day in one.day]
+            coverage(bench, f"all recorded, {hours / 24:g} d", inside, block)
 
 
 def score_set(data: PriceSet, origins: int) -> dict[float, dict[str, Scored]]:
@@ -133,16 +140,27 @@ def covered(ratio_S: np.ndarray, came: float) -> float:
 
 def report(bench: Bench, what: str, scored: dict[str, Scored], hours: float) -> None:
     mine = scored["ours"]
-    block = np.asarray(mine.day) // max(SHORTEST_BLOCK_DAYS, hours / 24)
+    block = np.asarray(mine.day) // block_days(hours)
     for name, of in (("CRPS of mean price", lambda s: s.crps), ("log-score lost", lambda s: s.surprise)):
         for peer in (PERSISTENCE, OU):
             compare(bench, f"{name}, {what}", of, mine, scored[peer], peer, block)
-    held = mean_by_day(mine.covered, block, seed=bench.options.seed)
     theirs = {peer: round(float(np.mean(scored[peer].covered)), 3) for peer in (PERSISTENCE, OU)}
+    coverage(bench, what, mine.covered, block, theirs_cover=theirs)
+
+
+def block_days(hours: float) -> float:
+    """What pools do within a month, or within one horizon, is one piece of luck."""
+    return max(SHORTEST_BLOCK_DAYS, hours / 24)
+
+
+def coverage(
+    bench: Bench, what: str, inside: Sequence[float], block: Sequence[float], **more: object
+) -> None:
+    held = mean_by_day(inside, block, seed=bench.options.seed)
     bench.figure(
         f"80 % interval, distance from .80: price, {what}", abs(held.value - 0.8), unit="share",
-        better="lower", must=0.05, aim=0.03, n=len(mine.crps), covers=round(held.value, 3),
-        interval=[round(held.low, 3), round(held.high, 3)], theirs_cover=theirs,
+        better="lower", must=0.05, aim=0.03, n=len(inside), covers=round(held.value, 3),
+        interval=[round(held.low, 3), round(held.high, 3)], **more,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ REFINED = 3  # Of those, how many.
 SETTLED = 40  # Rounds until an interval and the danger within it agree.
 MOST_SAVES = 400  # Of one life that are planned by age; later ones keep the last interval.
 BETWEEN = 12  # Ages looked at within one interval, when the plan by age is made.
-REACH = 4  # Intervals of the first guess that one of the plan may span.
+REACH = 2000  # Ages ahead at which one interval may end.
 
 
 def gang_life(life: Lifetime, nodes: int, gang_share: float) -> Lifetime:
@@ -146,7 +146,7 @@ def intervals_by_age(
     kept, following = np.zeros(ages.size), np.zeros(ages.size, dtype=int)
     kept[-1] = _kept_after(life, float(ages[-1]), last, pause)
     for place in range(ages.size - 2, -1, -1):
-        ends = np.arange(place + 1, min(ages.size, place + 1 + REACH * BETWEEN))
+        ends = np.arange(place + 1, min(ages.size, place + 1 + REACH))
         hours = ages[ends] - ages[place] - pause
         value = np.where(
             (hours >= shortest_hours * (1 - 1e-9)) & (hours > 0), alive[ends] * hours + kept[ends], 0

@@ -38,7 +38,7 @@ def light_plans(job: Job, hazard: float, work_s: float, gang: str) -> Iterator[C
     if (told.light_survives_share is None) == (told.light_warmup_s is None) or told.light_most < 1:
         raise ImpossibleInput(
             f"Job {job.name!r} has light saves of {told.light_pause_s:g} s, {told.light_most} to a full one "
-            "at most; it must say either which share of losses they survive or what warming up after one takes.",
+            "at most; it must say which share of losses they survive, or what warming up after one takes.",
             fix="State light_survives_share or light_warmup_s, and light_most of at least 1.",
         )
     if told.light_pause_s >= told.pause_s or told.light_survives_share == 0.0:
