@@ -142,7 +142,8 @@ def history_of(points: Sequence[PricePoint], as_of: datetime) -> PriceHistory:
     instant = aware("As of", as_of)
     if len({point.pool for point in points}) > 1:
         raise ImpossibleInput(
-            "Prices of several pools were joined.", fix="Forecast each pool by its own prices."
+            f"Prices of {len({point.pool for point in points})} pools were joined.",
+            fix="Forecast each pool by its own prices.",
         )
     known = sorted((p for p in points if p.observed_at <= instant), key=lambda p: p.observed_at)
     return price_history(

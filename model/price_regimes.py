@@ -1,7 +1,7 @@
 """Five ways a price may go on, each as a sample of its mean over the next hours over today's price.
 
     still    nothing changes
-    walk     changes come as often and as large as before, up as likely as down
+    walk     changes come as often and as large as before, and leave the expected price as it is
     trend    the same, but their signs lean as recent ones did
     revert   back to the pool's long-run mean (Ornstein-Uhlenbeck in the log, own speed)
     echo     as past stretches of that length went, here and at siblings
@@ -137,14 +137,19 @@ def _leans(known: PriceHistory, hours: float) -> Floats:
 
 
 def _paths(counts: Floats, sizes: Floats, lean_S: Floats, most_ratio: float) -> Floats:
-    """Return S means of step paths whose changes' signs lean one way."""
+    """Return S means of step paths whose changes' signs lean one way.
+
+    Without a lean the expected price stays: a rise of e^x is as much likelier undone as it is larger
+    in money than the fall, chance 1 / (1 + e^x).
+    """
     chance = _chance()
     shown = np.minimum(counts, MOST_CHANGES)[:, None]
     place, lean = np.arange(MOST_CHANGES), lean_S[:, None]
-    signed = np.where(chance["sign"] < 0.5 * (1.0 + lean), sizes, -sizes)
     block = np.maximum(counts / MOST_CHANGES, 1.0)[:, None]
-    drift = lean * sizes.mean()
-    change = np.where(place < shown, drift * block + np.sqrt(block) * (signed - drift), 0.0)
+    size = np.sqrt(block) * sizes
+    signed = np.where(chance["sign"] < special.expit(-size) + 0.5 * lean, size, -size)
+    drift = lean * sizes.mean() * (block - np.sqrt(block))
+    change = np.where(place < shown, signed + drift, 0.0)
     when = np.sort(np.where(place < shown, chance["when"], 1.0), axis=1)
     level = np.minimum(np.exp(np.clip(np.cumsum(change, axis=1), -FARTHEST, FARTHEST)), most_ratio)
     held = np.diff(when, axis=1, append=1.0)
