@@ -31,7 +31,7 @@ INSTANTS = 12  # Past instants at which siblings' regimes are scored.
 FIRST_INSTANT = 0.25  # Of the span; before it nothing is known to forecast from.
 SCORED_POOLS = 12  # Of a family, at each instant; more say the same, for pools move together.
 FAMILY_WORTH = 12.0  # Forecasts that siblings' scores count for, at most.
-OWN_INSTANTS = 6
+OWN_INSTANTS = 8
 PRIOR_R = np.array([0.05, 0.3, 0.35, 0.05, 0.25])  # Before anybody's past is scored.
 
 

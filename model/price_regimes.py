@@ -38,6 +38,7 @@ FARTHEST = 4.0  # No price goes up or down more than e^4 times.
 LEVELS = (np.arange(64) + 0.5) / 64
 SLOWEST_PER_HOUR, FASTEST_PER_HOUR = 1 / 87_600, 1.0
 PRIOR_SPEED_PER_HOUR, PRIOR_SPEED_HOURS = 1 / 720, 720.0
+MOST_UNSURE = 4.0  # A past shorter than the return itself says no less of the mean than this.
 LOOKS = 120  # At evenly spaced instants, to see how fast a price returns.
 
 
@@ -160,10 +161,15 @@ def _reverting(known: PriceHistory, hours: float) -> Floats:
     """Return S ratios of a price on its way back to its long-run mean."""
     mean, variance, speed = _long_run(known)
     x = max(hours * speed, 1e-3)
-    away = (np.log(known.price_usd_per_hour) - mean) * (-np.expm1(-x) / x)
+    unsure = min(
+        2.0 / max(known.known_hours * speed, 1e-9), MOST_UNSURE
+    )  # Variance of the mean, of the price's.
+    kept = -np.expm1(-x) / x
+    away = (np.log(known.price_usd_per_hour) - mean) * kept
     left = (2 * x - 3 + 4 * np.exp(-x) - np.exp(-2 * x)) / x**2
     log_mean = mean + away - np.log(known.price_usd_per_hour)
-    spread = np.sqrt(max(variance * left, 0.0)) * special.ndtri(_chance()["level"])
+    doubt = variance * (1.0 + unsure) * max(left, 0.0) + variance * unsure * (1.0 - kept) ** 2
+    spread = np.sqrt(doubt) * special.ndtri(_chance()["level"])
     return np.asarray(np.exp(np.clip(log_mean + spread, -FARTHEST, FARTHEST)))
 
 

@@ -110,14 +110,24 @@ def test_a_price_that_rises_every_month_is_expected_to_rise():
     assert rising.weights["trend"] > rising.weights["revert"]
 
 
-def test_a_price_that_comes_and_goes_is_expected_back():
-    # It strays by .02 / sqrt(2 * .02) = 10 % about 3 and returns within days; now it is at its highest.
+def test_siblings_whose_prices_return_let_one_expect_a_return():
+    # Ours strays by .02 / sqrt(2 * .02) = 10 % about 3 and returns within days; now it is at its highest.
     pool = wandering(5, days=300, size=0.02, reverting=0.02)
     late = pool.hour_K > 100 * DAY
-    peak = float(pool.hour_K[late][np.argmax(pool.price_K[late])])
-    forecast = forecast_price(pool.until(peak), MONTH)
-    assert forecast.mean_usd_per_hour < 0.97 * forecast.price_usd_per_hour
-    assert forecast.weights["revert"] > 0.2
+    peak = pool.until(float(pool.hour_K[late][np.argmax(pool.price_K[late])]))
+    returning, straying = (
+        forecast_price(
+            peak,
+            MONTH,
+            law=learn_prices(
+                [wandering(seed, days=300, size=0.02, reverting=back) for seed in range(20, 26)]
+            ),
+        )
+        for back in (0.02, 0.0)
+    )
+    assert returning.mean_usd_per_hour < 0.98 * peak.price_usd_per_hour
+    assert returning.mean_usd_per_hour < straying.mean_usd_per_hour
+    assert returning.weights["revert"] > straying.weights["revert"]
 
 
 def test_the_ceiling_is_on_demand_unless_it_was_broken_before():
