@@ -39,6 +39,7 @@ LEVELS = (np.arange(64) + 0.5) / 64
 SLOWEST_PER_HOUR, FASTEST_PER_HOUR = 1 / 87_600, 1.0
 PRIOR_SPEED_PER_HOUR, PRIOR_SPEED_HOURS = 1 / 720, 720.0
 MOST_UNSURE = 4.0  # A past shorter than the return itself says no less of the mean than this.
+ROUNDING = 1e-14  # A variance of logs below this is none.
 LOOKS = 120  # At evenly spaced instants, to see how fast a price returns.
 
 
@@ -181,7 +182,7 @@ def _long_run(known: PriceHistory) -> tuple[float, float, float]:
     logs = np.log(known.price_at(known.hour_K[0] + gap * (np.arange(LOOKS) + 0.5)))
     off = logs - logs.mean()
     variance = float(np.mean(off**2))
-    if variance == 0:
+    if variance < ROUNDING:
         return float(logs.mean()), 0.0, PRIOR_SPEED_PER_HOUR
     kept = float(np.clip(np.mean(off[1:] * off[:-1]) / variance, 1e-6, 1 - 1e-6))
     own = float(np.clip(-np.log(kept) / gap, SLOWEST_PER_HOUR, FASTEST_PER_HOUR))
