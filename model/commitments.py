@@ -91,7 +91,6 @@ class JobHours:
     nodes: int
     billed_hours: float  # Per node, wall hours without waits; of this capacity, losses in it.
     useful_gpu_hours: float
-    within_hours: float | None = None  # To the deadline; None where there is none.
 
     def __post_init__(self) -> None:
         quantity("Node count", self.nodes, "nodes", above_zero=True)
