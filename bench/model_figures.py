@@ -8,8 +8,10 @@ from __future__ import annotations
 import sys
 
 import model_forecast
+import model_interval
 import model_intervals
 import model_lives
+import model_price
 import model_simulator
 from harness import start
 from model_data import recorded_sets
@@ -17,8 +19,10 @@ from model_data import recorded_sets
 FIGURES = (
     model_forecast.figures,
     model_lives.figures,
-    model_simulator.figures,
+    model_price.figures,
+    model_interval.figures,
     model_intervals.figures,
+    model_simulator.figures,
 )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from .billing import NO_NOTICE, PLAIN, Billing, Notice
+from .course_billing import NO_NOTICE, PLAIN, Billing, Notice
 from .goodput import WHOLE, Cadence
 from .spells import Market
 from .uniforms import Uniforms

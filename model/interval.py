@@ -19,6 +19,16 @@ from .validity import Floats, quantity
 
 SHORTEST_S = 1.0  # A save more often than once a second is noise, whatever the optimum says.
 NEAR_BRANCH = 1e-4  # Below this C h, Lambert W loses digits and its series has them all.
+RULES = {
+    "exact": ("F3", "exact optimum (Lambert W)"),
+    "async": ("F8", "exact optimum, saves in the background"),
+    "no-hazard": ("", "no hazard"),
+    "any-life": ("F6", "numeric optimum for the pool's lifetimes"),
+    "by-age": ("F6c", "shorter while machines are in danger, longer when they have settled"),
+    "notice": ("F7o", "numeric optimum with saves on notice"),
+    "two-levels": ("F9a", "light saves often, full ones seldom, by which losses a light one survives"),
+    "weights-only": ("F9b", "weights often, full saves seldom, by what warming up costs"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +36,22 @@ class ChosenInterval:
     """The interval, and why it is that long."""
 
     interval_s: float  # Useful seconds between saves.
-    rule: str  # exact | async | no-hazard
+    rule: str  # One of RULES.
     capped_by: str | None  # max_lost_work_s | useful_hours | save_lag_s | shortest
+    why: str = ""  # What of the job and the pool made this the rule; empty from `choose_interval`.
+    full_every: int = 1  # Each so many saves one is full, where a job has light ones.
+    by_age_s: tuple[tuple[float, float], ...] = ()  # (age of the machines, interval), where it varies.
+    billed_per_useful: float | None = None  # Hours, at this interval; None where not worked out.
+
+    @property
+    def formula(self) -> str:
+        """Which formula of docs/model.md it is, such as F3; empty without hazard."""
+        return RULES[self.rule][0]
 
     @property
     def words(self) -> str:
         """The rule and what capped it, for a person."""
-        names = {
-            "exact": "exact optimum (Lambert W)",
-            "async": "exact optimum, saves in the background",
-            "no-hazard": "no hazard",
-        }
-        return names[self.rule] + (f", limited by {self.capped_by}" if self.capped_by else "")
+        return RULES[self.rule][1] + (f", limited by {self.capped_by}" if self.capped_by else "")
 
 
 def young_hours(pause_hours: ArrayLike, hazard_per_hour: ArrayLike) -> Floats:
@@ -109,15 +123,35 @@ def choose_interval(job: Job, hazard_per_hour: float, *, useful_hours: float | N
     work_s = (job.useful_hours if useful_hours is None else useful_hours) * SECONDS_PER_HOUR
     best_s = float(exact_hours(pause_s / SECONDS_PER_HOUR, hazard_per_hour)) * SECONDS_PER_HOUR
     rule = "no-hazard" if hazard_per_hour == 0 else "async" if lag_s > 0 else "exact"
-    floors = [(SHORTEST_S, "shortest"), (max(lag_s - pause_s, 0.0), "save_lag_s")]
+    interval_s, capped_by = limited(job, best_s, work_s)
+    return ChosenInterval(interval_s=interval_s, rule=rule, capped_by=capped_by)
+
+
+def limited(job: Job, best_s: float, work_s: float, most_s: float | None = None) -> tuple[float, str | None]:
+    """Return an interval kept within what saves, the work and the promise allow, and which of them bound.
+
+    Args:
+        job: Its pause, save lag and most lost work are used.
+        best_s: The optimum, which may be infinite.
+        work_s: Useful seconds of the whole job.
+        most_s: Longest interval the promise allows, where that is not the plain one.
+
+    Raises:
+        ImpossibleInput: No interval keeps the promised most lost work.
+    """
+    floors = [
+        (SHORTEST_S, "shortest"),
+        (max(job.overheads.save_lag_s - job.overheads.pause_s, 0.0), "save_lag_s"),
+    ]
     interval_s, capped_by = best_s, None
     for floor_s, name in floors:
         if interval_s < floor_s:
             interval_s, capped_by = floor_s, name
-    for cap_s, name in ((work_s, "useful_hours"), (_most_s(job, floors), "max_lost_work_s")):
+    promised_s = _most_s(job, floors) if most_s is None else most_s
+    for cap_s, name in ((work_s, "useful_hours"), (promised_s, "max_lost_work_s")):
         if interval_s > cap_s:
             interval_s, capped_by = cap_s, name
-    return ChosenInterval(interval_s=interval_s, rule=rule, capped_by=capped_by)
+    return interval_s, capped_by
 
 
 def _most_s(job: Job, floors: list[tuple[float, str]]) -> float:

@@ -21,6 +21,13 @@ class Overheads:
     restore_s: float  # Billed: reading the checkpoint back.
     warmup_s: float  # Billed: to the first new step.
     origin: str = "stated in the job file"
+    light_pause_s: float | None = None  # Of a light save; None where the job has one kind.
+    light_survives_share: float | None = None  # Of losses, those a light save is enough for.
+    light_warmup_s: float | None = None  # To work off a light restore, such as weights without optimizer.
+    light_most: int = 8  # Saves to one full save, at most.
+    emergency_save_s: float | None = None  # Median, from notice to commit; None where it does not try.
+    emergency_log_sd: float = 0.5  # Of that time, in the log.
+    notice_delivered_share: float = 0.0  # Of preemptions that come with a notice; none is promised.
 
     @property
     def restart_s(self) -> float:

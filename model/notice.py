@@ -7,10 +7,40 @@ last regular one, so a share of saves in time of 0 is the job without notice.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from .goodput import NEVER_ENDS, Cadence
 from .validity import quantity, share
+
+
+def saved_in_time(
+    save_s: float, log_sd: float, notice_s: float, *, delivered_share: float, nodes: int = 1
+) -> float:
+    """Return the chance that an emergency save commits within the notice (F7p).
+
+    The time it takes is lognormal: bytes over a bandwidth that varies, with what detecting takes
+    in its median. All nodes must commit, each by its own luck; one notice is for all.
+
+    Args:
+        save_s: Median seconds from notice to commit.
+        log_sd: Of the log of that time, 0 where it never varies.
+        notice_s: From notice to loss.
+        delivered_share: Of preemptions that come with a notice at all.
+        nodes: That have to commit.
+
+    Raises:
+        ImpossibleInput: An input is outside its range.
+    """
+    median = float(quantity("Emergency save", save_s, "s", above_zero=True))
+    spread = float(quantity("Spread of the emergency save", log_sd, "(log)"))
+    window = float(quantity("Notice", notice_s, "s"))
+    count = float(quantity("Node count", nodes, "nodes", above_zero=True))
+    told = float(share("Share of preemptions with notice", delivered_share))
+    if window == 0:
+        return 0.0
+    if spread == 0:
+        return told if median <= window else 0.0
+    return float(told * special.ndtr(np.log(window / median) / spread) ** count)
 
 
 def notice_billed_per_useful(
@@ -19,7 +49,7 @@ def notice_billed_per_useful(
     """Return billed hours per useful hour of a long job that saves on notice (F7).
 
     Args:
-        cadence: Synchronous; its lag is ignored.
+        cadence: Its lag counts where the emergency save fails and the last regular one is taken.
         hazard_per_hour: To the notice, above 0.
         saved_share: Chance that the emergency save commits in time, 0 to 1.
         notice_hours: Billed window from notice to loss, no training in it.
@@ -36,7 +66,8 @@ def notice_billed_per_useful(
     tau, hours = cadence.interval_hours, cadence.interval_hours + cadence.pause_hours
     begun = np.exp(-hazard * cadence.restart_hours)
     kept = begun / hazard * np.expm1(-hazard * tau) / np.expm1(-hazard * hours)
-    fallback = tau * begun / np.expm1(min(hazard * hours, 2 * NEVER_ENDS))
+    durable = begun * np.exp(-hazard * cadence.save_lag_hours)
+    fallback = tau * durable / np.expm1(min(hazard * hours, 2 * NEVER_ENDS))
     return float((1.0 / hazard + window) / (saved * kept + (1.0 - saved) * fallback))
 
 
@@ -74,6 +105,7 @@ def notice_interval_hours(
             interval_hours=float(np.exp(log_hours)),
             pause_hours=cadence.pause_hours,
             restart_hours=cadence.restart_hours,
+            save_lag_hours=cadence.save_lag_hours,
         )
         return notice_billed_per_useful(tried, hazard_per_hour, saved_share, notice_hours)
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .billing import NO_NOTICE, PLAIN, Billing, Notice
 from .convergence import MOST_PATHS, TARGET, converge, quantile_error
 from .course import Courses, run
+from .course_billing import NO_NOTICE, PLAIN, Billing, Notice
 from .draws import Luck
 from .errors import ImpossibleInput
 from .estimate import Estimate, PoolStatistics

@@ -7,10 +7,10 @@ saves that cost time to warm up from, such as weights without optimizer state (F
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, exp, expm1, floor, sqrt
+from math import ceil, exp, expm1, floor, inf, sqrt
 
 from .errors import ImpossibleInput
-from .goodput import Cadence
+from .goodput import NEVER_ENDS, Cadence
 from .validity import quantity, share
 
 
@@ -59,6 +59,52 @@ class TwoLevels:
 
     def _losses(self, every: int) -> float:
         return self.light_share + (1 - self.light_share) * every
+
+
+def two_level_billed_per_useful(
+    cadence: Cadence, full_pause_hours: float, every: int, light_share: float, hazard_per_hour: float
+) -> float:
+    """Return billed hours per useful hour with light saves and each `every`-th full, without approximation.
+
+    A loss goes back to the newest save of any kind with chance `light_share`, else to the newest
+    full one; restarts may be struck too. F9a is this to first order.
+
+    Args:
+        cadence: Interval, light pause and restart; its lag acts as more restart.
+        full_pause_hours: Pause of a full save.
+        every: Saves to one full save, at least 1.
+        light_share: Share of losses that a light save survives.
+        hazard_per_hour: Above 0.
+
+    Returns:
+        Infinite where a segment is struck 300 times on average.
+
+    Raises:
+        ImpossibleInput: An input is outside its range.
+
+    Source: a Markov chain over saves since the last full one, solved backwards; the time from each
+    is linear in that from the first. A test holds it within 0.5 % of simulation.
+    """
+    h = float(quantity("Hazard", hazard_per_hour, "per hour", above_zero=True))
+    count = int(quantity("Saves to one full save", every, "saves", above_zero=True))
+    q = float(share("Share of losses a light save survives", light_share))
+    full = float(quantity("Full save", full_pause_hours, "h"))
+    first = again = slope_first = slope_again = 0.0  # Mean hours left, as `first + slope * restarted`.
+    for place in reversed(range(count)):
+        hours = cadence.interval_hours + (full if place == count - 1 else cadence.pause_hours)
+        if h * (cadence.redo_hours + hours) > NEVER_ENDS:
+            return inf
+        keep, keep_again = exp(-h * hours), exp(-h * (cadence.redo_hours + hours))
+        lose, lose_again = -expm1(-h * hours), -expm1(-h * (cadence.redo_hours + hours))
+        share_kept = 1.0 - q * lose_again
+        again = (lose_again / h + keep_again * first) / share_kept
+        slope_again = (keep_again * slope_first + lose_again * (1.0 - q)) / share_kept
+        first, slope_first = (
+            lose / h + keep * first + lose * q * again,
+            keep * slope_first + lose * (q * slope_again + 1.0 - q),
+        )
+    restarted = again / (1.0 - slope_again) if slope_again < 1.0 else inf
+    return (first + slope_first * restarted) / (count * cadence.interval_hours)
 
 
 @dataclass(frozen=True, slots=True)
