@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 
+import model_finish
 import model_forecast
 import model_lives
 from harness import start
 from model_data import recorded_sets
 
-FIGURES = (model_forecast.figures, model_lives.figures)
+FIGURES = (model_forecast.figures, model_lives.figures, model_finish.figures)
 
 
 def main() -> None:
