@@ -136,7 +136,9 @@ def job(market: Market) -> np.ndarray:
     path = np.arange(market.paths, dtype=np.int64)
     while path.size:
         begin, lost = market.spell(path, at[path])
-        worked = np.where(np.isfinite(begin), lost - begin - RESTART_HOURS, -np.inf)
+        comes = np.isfinite(begin)
+        worked = np.full(path.size, -np.inf)
+        worked[comes] = lost[comes] - begin[comes] - RESTART_HOURS
         done = worked >= need[path] - CUT
         finish[path[done]] = begin[done] + RESTART_HOURS + need[path[done]]
         kept = SEGMENT_HOURS * np.maximum(np.floor(worked[~done] / SEGMENT_HOURS + CUT), 0.0)
@@ -208,21 +210,21 @@ def everything(found: Sequence[Finished], what: str, name: str) -> tuple[np.ndar
 
 
 def speed(bench: Bench, data: Recorded) -> None:
-    """Time to make a market of 20 000 paths, and spells answered per second."""
-    began = time.perf_counter()
+    """Processor time to make a market of 20 000 paths, and spells answered per second of it."""
+    began = time.process_time()
     past = past_of(data.pools)
-    learned = time.perf_counter() - began
-    began = time.perf_counter()
+    learned = time.process_time() - began
+    began, wall = time.process_time(), time.perf_counter()
     market = market_of(past, past.places[0], paths=20_000, seed=bench.options.seed).market
-    made = time.perf_counter() - began
+    made, wall = time.process_time() - began, time.perf_counter() - wall
     at, path, asked = np.zeros(market.paths), np.arange(market.paths), 0
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(10):
         at[path] = market.spell(path, at[path])[1]
         asked += path.size
         path = path[np.isfinite(at[path])]
-    spells = asked / (time.perf_counter() - began)
+    spells = asked / (time.process_time() - began)
     bench.figure(
-        f"market of 20 000 paths made, {data.name}", made, unit="s", better="lower", must=0.2, aim=0.2,
-        learned_once_s=round(learned, 2), spells_per_s=round(spells),
+        f"market of 20 000 paths made, {data.name}", made, unit="processor s", better="lower", must=0.2,
+        aim=0.2, wall_s=round(wall, 2), learned_once_s=round(learned, 2), spells_per_s=round(spells),
     )  # fmt: skip

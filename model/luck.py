@@ -35,9 +35,9 @@ def uniforms(seed: int, stream: str, path_N: Ints, turn_N: Ints | int = 0) -> Fl
     Source: the finaliser of SplitMix64 (Steele, Lea and Flood 2014), applied once per coordinate.
     """
     start = (seed * 0x9E3779B97F4A7C15 + crc32(stream.encode()) * 0xD1B54A32D192ED03) % WORD
-    path = np.asarray(path_N, dtype=np.uint64)
+    path = np.atleast_1d(np.asarray(path_N, dtype=np.uint64))
     mixed = _mixed(path * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start))
-    turn = np.asarray(turn_N, dtype=np.uint64)
+    turn = np.atleast_1d(np.asarray(turn_N, dtype=np.uint64))  # Arrays wrap round; scalars would warn.
     mixed = _mixed(mixed + (turn + np.uint64(1)) * np.uint64(0xA0761D6478BD642F))
     return np.asarray(((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 

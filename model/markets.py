@@ -1,7 +1,7 @@
 """Which market a simulated job is put on: history played again, lives drawn from laws, or both.
 
 Neither is true alone: history repeats regimes that were seen and no others, laws allow others but
-forget what follows what. Half the paths are of each where history is long; the shorter it is, the
+forget what follows what. Most paths replay where history is long; the shorter it is, the
 more are drawn from laws, all of them where nothing like now was ever followed.
 
 Legend: P = paths, N = paths asked about, S = sources.
@@ -27,8 +27,8 @@ from .spells import Market
 from .validity import Floats
 from .watched import Bools, Ints, Place, Watched
 
-REPLAYED_SHARE = 0.5  # Of paths, where history is long.
-REPLAYED_HOURS = 72.0  # Of a family's history, on the clock, at which it is half of that.
+REPLAYED_SHARE = 0.8  # Of paths, where history is long.
+REPLAYED_HOURS = 500.0  # Pool-hours of a family's history at which it is half of that.
 OWN_HOURS = 72.0  # Of own history at which half of the later blocks are the pool's own.
 UNKNOWN_SHARE, UNKNOWN_AGE_HOURS = 0.5, 1.0  # Where neither a pool nor a sibling was ever watched.
 
@@ -145,7 +145,7 @@ def market_of(past: Past, place: Place, *, paths: int, seed: int) -> Chosen:
     first, then = _candidates(past, index, siblings), _sources(past, index, siblings)
     if first is None or then is None:
         return Chosen(renewed, 0.0, _words(past, index, siblings, 0.0))
-    hours = max(past.pools[i].ticks * past.pools[i].tick_hours for i in siblings)
+    hours = sum(past.pools[i].ticks * past.pools[i].tick_hours for i in siblings)
     share = REPLAYED_SHARE * hours / (hours + REPLAYED_HOURS)
     replayed = Replayed(past.runs, first, then, paths=paths, seed=seed)
     first_P = uniforms(seed, "replayed or renewed", np.arange(paths, dtype=np.int64)) < share

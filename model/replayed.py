@@ -135,8 +135,9 @@ class Replayed:
     def _look(self, block: _Blocks, at_hours_N: Floats) -> tuple[Floats, Floats]:
         """Return the first run in a block from an instant on, in hours from now."""
         moved_N = block.hour_N - block.begin_N
-        found = self._runs.next_up(block.pool_N, at_hours_N + moved_N, block.end_N + moved_N)
-        return found[0] - moved_N, found[1] - moved_N
+        from_N, until_N = self._runs.next_up(block.pool_N, at_hours_N + moved_N, block.end_N + moved_N)
+        there_N = from_N <= at_hours_N + moved_N  # Exactly `at` then: adding and taking away rounds.
+        return np.where(there_N, at_hours_N, from_N - moved_N), until_N - moved_N
 
     def _next(self, path_N: Ints, block: _Blocks) -> _Blocks:
         """Return the block after one: the same instant for every pool that was on record at it."""
