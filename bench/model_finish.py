@@ -27,6 +27,7 @@ WORK_HOURS, SEGMENT_HOURS, RESTART_HOURS = 12.0, 0.5, 0.2
 FOLLOWED_HOURS, LEAST_HOURS = 120.0, 18.0
 STEP_HOURS, REFIT_HOURS = 4.0, 24.0
 PATHS = 400
+REPEATS = 5
 BAND, ZONE_BAND = 0.03, 0.10  # .77 to .83 over all zones, .70 to .90 in each.
 GRID_HOURS = 0.25
 CUT = 1e-6  # Two finishes closer than this are one.
@@ -46,11 +47,12 @@ class Finished:
 
 
 def figures(bench: Bench, sets: Sequence[Recorded]) -> None:
-    scored = {data.name: scored_set(data, bench) for data in sets}
-    scored = {name: one for name, one in scored.items() if one.pool.size}
+    scored: dict[str, Finished] = {}
     for data in sets:
-        if data.name in scored:
-            of_set(bench, data, scored[data.name])
+        found = scored_set(data, bench)
+        if found.pool.size:
+            scored[data.name] = found
+            of_set(bench, data, found)
     if scored:
         coverage(bench, "all sets", *everything(list(scored.values()), "covered", OURS), BAND)
         for peer in PEERS:
@@ -63,14 +65,16 @@ def scored_set(data: Recorded, bench: Bench) -> Finished:
     step = STEP_HOURS * (3.0 if bench.options.quick else 1.0)
     found = Finished(np.zeros(0, dtype=int), np.zeros(0), {}, {})
     runs, laws = runs_of(data.pools), {}
+    asked: list[tuple[float, int, float]] = []
     for index, pool in enumerate(data.pools):
         begin, end = float(pool.hour_T[data.split_ticks(index)]), float(runs.end_hour_P[index])
         horizon = min(FOLLOWED_HOURS, max(LEAST_HOURS, 0.5 * (end - begin)))
         starts = np.arange(begin, end, step)
         kept = starts[starts <= end - horizon]
         found.left_out += starts.size - kept.size
-        for start in kept:
-            score(data, runs, index, float(start), horizon, laws, found)
+        asked += [(float(start), index, horizon) for start in kept]
+    for start, index, horizon in sorted(asked):  # By the clock, so that a day's laws know nothing later.
+        score(data, runs, index, start, horizon, laws, found)
     return found
 
 
@@ -107,7 +111,7 @@ def known_by(data: Recorded, start: float, laws: dict) -> Past:
         pool.until(max(1, min(pool.ticks, int((start - pool.first_hour) / pool.tick_hours + 1e-6) + 1)))
         for pool in data.pools
     ]
-    day = start // REFIT_HOURS
+    day = start // REFIT_HOURS  # The first start of a day learns for all of it.
     if day not in laws:
         laws[day] = past_of(pools)
     fresh = past_of(pools, learned=(laws[day].up, laws[day].gap))
@@ -214,9 +218,12 @@ def speed(bench: Bench, data: Recorded) -> None:
     began = time.process_time()
     past = past_of(data.pools)
     learned = time.process_time() - began
-    began, wall = time.process_time(), time.perf_counter()
-    market = market_of(past, past.places[0], paths=20_000, seed=bench.options.seed).market
-    made, wall = time.process_time() - began, time.perf_counter() - wall
+    made, wall = [], time.perf_counter()
+    for _ in range(REPEATS):
+        began = time.process_time()
+        market = market_of(past, past.places[0], paths=20_000, seed=bench.options.seed).market
+        made.append(time.process_time() - began)
+    wall = (time.perf_counter() - wall) / REPEATS
     at, path, asked = np.zeros(market.paths), np.arange(market.paths), 0
     began = time.process_time()
     for _ in range(10):
@@ -225,6 +232,7 @@ def speed(bench: Bench, data: Recorded) -> None:
         path = path[np.isfinite(at[path])]
     spells = asked / (time.process_time() - began)
     bench.figure(
-        f"market of 20 000 paths made, {data.name}", made, unit="processor s", better="lower", must=0.2,
-        aim=0.2, wall_s=round(wall, 2), learned_once_s=round(learned, 2), spells_per_s=round(spells),
+        f"market of 20 000 paths made, {data.name}", float(np.median(made)), unit="processor s",
+        better="lower", must=0.2, aim=0.2, n=REPEATS, interval=[round(min(made), 3), round(max(made), 3)],
+        wall_s=round(wall, 2), learned_once_s=round(learned, 2), spells_per_s=round(spells),
     )  # fmt: skip
