@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+import model_finish
 import model_forecast
 import model_interval
 import model_intervals
@@ -19,6 +20,7 @@ from model_data import recorded_sets
 FIGURES = (
     model_forecast.figures,
     model_lives.figures,
+    model_finish.figures,
     model_price.figures,
     model_interval.figures,
     model_intervals.figures,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.billing import Billing, Notice
+from model.course_billing import Billing, Notice
 from model.course import Courses, run
 from model.course_markets import Fixed, Renewing
 from model.estimate import PoolStatistics

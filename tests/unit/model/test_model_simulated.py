@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from model.billing import Billing, Notice
+from model.course_billing import Billing, Notice
 from model.convergence import quantile_error
 from model.cost import estimate
 from model.course_markets import Fixed, Renewing, believed
