@@ -16,7 +16,7 @@ import numpy as np
 from .breakeven import breakeven_hazard_per_hour
 from .draws import Happening, Luck, happening_draw, happening_mean, hazards, lognormals
 from .errors import ImpossibleInput, InsufficientHistory
-from .estimate import Estimate, Parts, PoolStatistics, Spread
+from .estimate import Drawn, Estimate, Parts, PoolStatistics, Spread
 from .job import SECONDS_PER_HOUR, Job
 from .lifetime import Belief
 from .market import Evidence
@@ -177,6 +177,7 @@ def _report(
     job, wall = placement.job, _spread(mean.wall_hours, drawn.wall_hours)
     cost = _spread(mean.cost_usd, drawn.cost_usd)
     on_demand = placement.on_demand_cost_usd
+    limit_hours = _hours_to_deadline(job, from_at)
     return Estimate(
         statistics=placement.statistics,
         method="closed_form",
@@ -192,7 +193,7 @@ def _report(
         lost_work_hours=_spread(mean.lost_hours, drawn.lost_hours),
         preemptions=_spread(mean.preemptions, drawn.preemptions),
         goodput=placement.work_hours / wall.mean,
-        p_deadline=_share_within(drawn.wall_hours, _hours_to_deadline(job, from_at)),
+        p_deadline=_share_within(drawn.wall_hours, limit_hours),
         p_budget=_share_within(drawn.cost_usd, job.budget_usd),
         parts=_parts(placement, mean, price),
         on_demand_cost_usd=on_demand,
@@ -200,6 +201,10 @@ def _report(
         breakeven_hazard_per_hour=breakeven_hazard_per_hour(job, placement.statistics, placement.side),
         draws=draws,
         seed=seed,
+        drawn=Drawn(
+            drawn.effective_usd_per_gpu_hour,
+            drawn.wall_hours <= (np.inf if limit_hours is None else limit_hours),
+        ),
     )
 
 

@@ -1,0 +1,234 @@
+"""What a job would cost on N pools at once, and when it would be done: the closed forms alone.
+
+For choosing which pools are worth an estimate of their own (`model.cost`). Means are those of
+`estimate` without its draws; quantiles are shifted gammas with the right moments (F5q), good from
+about three expected preemptions. A pool that cannot be screened is refused by itself.
+
+Legend: N = pools, Q = nodes of the belief of the hazard, P = P10, P50, P90.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cost import LONGEST_HOURS
+from .errors import ImpossibleInput
+from .interval import SHORTEST_S, choose_interval, exact_hours
+from .job import SECONDS_PER_HOUR, Job
+from .screen_columns import FINE, NEVER_ENDS, REFUSALS, UNKNOWN, Columns, SideColumns, refusals_N
+from .screen_course import Moments, hours_of, moments
+from .screen_moments import course, hazard_nodes
+from .screen_price import PriceMoments, price_moments
+from .screen_quantiles import chance_within_N, quantiles_PN
+from .validity import Floats, aware, quantity, share
+
+METHOD = "closed_form"
+LEAST = 1e-12
+NO_CAP_HOURS = 1e12  # Longer than any work: asks `choose_interval` for the job's own cap alone.
+
+
+@dataclass(frozen=True, slots=True)
+class Spreads:
+    """Means and P10, P50, P90 of N predicted quantities."""
+
+    mean_N: Floats
+    quantile_PN: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """The screening of N pools; `UNKNOWN` in the rows that were refused."""
+
+    refusal_N: NDArray[np.int64]  # Place in `REFUSALS`; 0 where the pool was screened.
+    nodes_N: Floats
+    interval_s_N: Floats
+    preemptions_N: Floats  # Mean. Quantiles are good from about 3.
+    cost_usd: Spreads
+    finish_hours: Spreads
+    effective_usd_per_gpu_hour_N: Floats  # Mean.
+    p_deadline_N: Floats | None
+    p_budget_N: Floats | None
+    method: str = METHOD
+
+    def refusal(self, row: int) -> str | None:
+        """Return why a pool was refused, in words; None where it was not."""
+        return REFUSALS[self.refusal_N[row]] or None
+
+
+def screen(
+    job: Job, columns: Columns, sides: SideColumns, *, from_at: datetime, pause_s_N: Floats | None = None
+) -> Screened:
+    """Return cost and finish of a job on every pool, if started at `from_at`.
+
+    Args:
+        job: What has to be computed.
+        columns: Statistics of N pools.
+        sides: Egress and storage of the job on each, in the same order.
+        from_at: When the job would start, aware.
+        pause_s_N: A pause for each pool instead of the job's, to ask what a longer one would do.
+
+    Raises:
+        ImpossibleInput: The job contradicts itself, its deadline is past, no interval keeps its most
+            lost work, or columns and sides are of different length. A pool's numbers never raise.
+
+    Source: F3, F4, F5, F5q, F10. Tests hold means within 0.1 % of what the estimate's draws tend to,
+    quantiles within 3 % of the estimate's from three expected preemptions, 15 % where waits are far
+    longer than the work or preemptions fewer. Of 190 random jobs and pools with three or more, the
+    worst quantile was off by 3.6 %, 19 of 20 by less than 2 %.
+    """
+    limit_hours = _checked(job, columns, sides, from_at)
+    refusal_N = refusals_N(job, columns, sides)
+    rows = np.flatnonzero(refusal_N == FINE)
+    whole = len(rows) == len(columns)
+    pause_s_N = np.broadcast_to(job.overheads.pause_s if pause_s_N is None else pause_s_N, len(columns))
+    used = (columns, sides) if whole else (columns.take(rows), sides.take(rows))
+    found = _screened(job, *used, quantity("Pause", pause_s_N[rows], "s"), limit_hours)
+    return found if whole and not found.refusal_N.any() else _spread_out(found, refusal_N, rows)
+
+
+def _checked(job: Job, columns: Columns, sides: SideColumns, from_at: datetime) -> float | None:
+    """Return hours to the deadline, after refusing what no pool could mend."""
+    aware("Start", from_at)
+    if len(columns) != len(sides):
+        raise ImpossibleInput(
+            f"{len(columns)} pools came with side costs of {len(sides)}.",
+            fix="Give one row of each per pool.",
+        )
+    share("Gang share", job.gang_share)
+    quantity("Value of time", job.value_of_time_usd_per_hour, "USD/h")
+    quantity("Budget", 0.0 if job.budget_usd is None else job.budget_usd, "USD")
+    if job.deadline_at is None:
+        return None
+    hours = (aware("Deadline", job.deadline_at) - from_at).total_seconds() / SECONDS_PER_HOUR
+    if hours <= 0:
+        raise ImpossibleInput(
+            f"The deadline {job.deadline_at.isoformat()} is not after the start {from_at.isoformat()}.",
+            fix="Give a deadline in the future.",
+        )
+    return hours
+
+
+def _screened(
+    job: Job, columns: Columns, sides: SideColumns, pause_s_N: Floats, limit_hours: float | None
+) -> Screened:
+    """Return the screening of pools whose numbers are all possible."""
+    work_N = job.useful_hours / columns.throughput_N(job)
+    nodes_N = np.ceil(job.gpus / columns.gpu_count_N)
+    gang_N = nodes_N * (1 - job.gang_share) + job.gang_share  # F10.
+    rate_N = columns.hazard_rate_hours_N
+    hazard_N = columns.hazard_shape_N / np.where(rate_N > 0, rate_N, 1.0)
+    hazard_N = np.where(rate_N > 0, hazard_N, 0.0)
+    stopping_N = hazard_N * np.where(columns.whole_pool_N, 1.0, gang_N)
+    interval_s_N = intervals_s_N(job, stopping_N, work_N, pause_s_N)
+    belief = hazard_nodes(columns.hazard_shape_N, stopping_N)
+    interval_N = interval_s_N / SECONDS_PER_HOUR
+    redo_hours = (job.overheads.restart_s + job.overheads.save_lag_s) / SECONDS_PER_HOUR
+    pause_N = pause_s_N / SECONDS_PER_HOUR
+    seen = course(belief.hazard_QN, work_N, interval_N, pause_N, redo_hours)
+    hours = hours_of(job, columns, work_N, interval_N, pause_N, _first_wait_chance_N(columns, hazard_N))
+    with np.errstate(over="ignore", invalid="ignore"):  # What never ends is refused just below.
+        return _report(
+            job, columns, sides, limit_hours, (nodes_N, interval_s_N), moments(belief, seen, hours)
+        )
+
+
+def intervals_s_N(job: Job, hazard_N: Floats, work_hours_N: Floats, pause_s_N: Floats) -> Floats:
+    """Return `choose_interval` under many gang hazards: F3, floored and capped alike.
+
+    Raises:
+        ImpossibleInput: No interval keeps the promised most lost work.
+    """
+    best_s_N = exact_hours(pause_s_N / SECONDS_PER_HOUR, hazard_N) * SECONDS_PER_HOUR
+    floor_s_N = np.maximum(SHORTEST_S, job.overheads.save_lag_s - pause_s_N)
+    cap_s = choose_interval(job, 0.0, useful_hours=NO_CAP_HOURS).interval_s
+    return np.minimum(np.maximum(best_s_N, floor_s_N), np.minimum(work_hours_N * SECONDS_PER_HOUR, cap_s))
+
+
+def _first_wait_chance_N(columns: Columns, hazard_N: Floats) -> Floats:
+    """Return `Placement.first_wait_chance` of each pool."""
+    gone_N = hazard_N * columns.gap_hours_N
+    share_N = columns.available_share_N
+    unseen_N = np.where(np.isnan(share_N), gone_N / (1 + gone_N), 1 - share_N)
+    now_N = columns.available_now_N
+    return np.where(columns.contract_N | (now_N == 1), 0.0, np.where(now_N == 0, 1.0, unseen_N))
+
+
+def _report(
+    job: Job,
+    columns: Columns,
+    sides: SideColumns,
+    limit_hours: float | None,
+    plan: tuple[Floats, Floats],
+    found: Moments,
+) -> Screened:
+    price = price_moments(columns, found.work_N)
+    nodes_N, interval_s_N = plan
+    wall_N = found.billed_N + found.waiting_N + sides.egress_hours_N
+    wall_sd_N = np.sqrt(found.wall_variance_N)
+    wall_skew_N = _skew(wall_sd_N, wall_N - found.least_billed_N - sides.egress_hours_N)
+    cost_N, cost_sd_N, cost_skew_N = _cost(nodes_N, price, sides, found, wall_N)
+    valued_N = cost_N + job.value_of_time_usd_per_hour * found.waiting_N
+    within = chance_within_N
+    return Screened(
+        refusal_N=np.where(found.beyond_N < LONGEST_HOURS, FINE, NEVER_ENDS),
+        nodes_N=nodes_N,
+        interval_s_N=interval_s_N,
+        preemptions_N=found.preemptions_N,
+        cost_usd=Spreads(cost_N, quantiles_PN(cost_N, cost_sd_N, cost_skew_N)),
+        finish_hours=Spreads(wall_N, quantiles_PN(wall_N, wall_sd_N, wall_skew_N)),
+        effective_usd_per_gpu_hour_N=valued_N / (job.gpus * job.useful_hours),
+        p_deadline_N=None if limit_hours is None else within(limit_hours, wall_N, wall_sd_N, wall_skew_N),
+        p_budget_N=None if job.budget_usd is None else within(job.budget_usd, cost_N, cost_sd_N, cost_skew_N),
+    )
+
+
+def _cost(
+    nodes_N: Floats, price: PriceMoments, sides: SideColumns, found: Moments, wall_N: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return mean, standard deviation and skewness of USD: preemptions and price, as if added up."""
+    rent_N, keep_N = nodes_N * price.mean_N, sides.storage_usd_per_hour_N
+    mean_N = rent_N * found.billed_N + sides.egress_usd_N + keep_N * wall_N
+    by_luck_N = (
+        rent_N**2 * found.billed_variance_N
+        + 2 * rent_N * keep_N * (found.billed_variance_N + found.billed_waiting_covariance_N)
+        + keep_N**2 * found.wall_variance_N
+    )
+    by_price_N = nodes_N**2 * price.variance_N * (found.billed_N**2 + found.billed_variance_N)
+    beyond_N = (rent_N + keep_N) * (found.billed_N - found.least_billed_N) + keep_N * found.waiting_N
+    sd_N = np.sqrt(by_luck_N + by_price_N)
+    third_N = _skew(np.sqrt(by_luck_N), beyond_N) * by_luck_N**1.5
+    third_N = third_N + (nodes_N * found.billed_N) ** 3 * price.third_N
+    return mean_N, sd_N, third_N / np.maximum(sd_N, LEAST) ** 3
+
+
+def _skew(sd_N: Floats, beyond_N: Floats) -> Floats:
+    """Return the skewness of a gamma that begins where nothing goes wrong (F5q)."""
+    return np.where(beyond_N > 0, 2 * sd_N / np.maximum(beyond_N, LEAST), 0.0)
+
+
+def _spread_out(found: Screened, refusal_N: NDArray[np.int64], rows: NDArray[np.int64]) -> Screened:
+    """Return the screening with a row for every pool, unknown where it was refused."""
+    refused_N = refusal_N.copy()
+    refused_N[rows] = found.refusal_N
+    kept = found.refusal_N == FINE
+
+    def of(values_N: Floats) -> Floats:
+        wide = np.full((*values_N.shape[:-1], len(refusal_N)), UNKNOWN)
+        wide[..., rows[kept]] = values_N[..., kept]
+        return wide
+
+    return Screened(
+        refusal_N=refused_N,
+        nodes_N=of(found.nodes_N),
+        interval_s_N=of(found.interval_s_N),
+        preemptions_N=of(found.preemptions_N),
+        cost_usd=Spreads(of(found.cost_usd.mean_N), of(found.cost_usd.quantile_PN)),
+        finish_hours=Spreads(of(found.finish_hours.mean_N), of(found.finish_hours.quantile_PN)),
+        effective_usd_per_gpu_hour_N=of(found.effective_usd_per_gpu_hour_N),
+        p_deadline_N=None if found.p_deadline_N is None else of(found.p_deadline_N),
+        p_budget_N=None if found.p_budget_N is None else of(found.p_budget_N),
+    )
