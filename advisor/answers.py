@@ -110,6 +110,7 @@ class OptionOut(Answer):
     nodes: int
     method: str
     p_first: float | None
+    p_first_apart: float | None
     grade: GradeOut
     price: PriceOut
     discount: float | None

@@ -101,6 +101,7 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         nodes=found.nodes,
         method=found.method,
         p_first=option.p_first,
+        p_first_apart=option.p_first_apart,
         grade=grade_out(option.grade),
         **_believed(seen),
         reasons=list(option.reasons),

@@ -52,11 +52,16 @@ def reasons_for(
     return tuple(sentence for sentence in told if sentence)
 
 
-def standing_words(p_first: float | None, levers: Sensitivity, second: Pool) -> tuple[str, ...]:
+def standing_words(
+    alike: float | None, apart: float | None, levers: Sensitivity, second: Pool
+) -> tuple[str, ...]:
     """Return how sure the first place is, and what would cost it."""
     told = []
-    if p_first is not None:
-        told.append(f"Cheapest in time in {fmt.percent(p_first)} of the courses drawn for all options alike.")
+    if alike is not None and apart is not None:
+        told.append(
+            f"Cheapest in time in {fmt.percent(alike)} of the courses drawn where all pools fare alike, in "
+            f"{fmt.percent(apart)} where each has luck of its own."
+        )
     limits = [
         f"{NAMES[each.name]} exceeds {lever_amount(each.name, each.loses_above)} "
         f"({lever_amount(each.name, each.now)} now)"

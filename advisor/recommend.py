@@ -49,7 +49,8 @@ class Option:
     fallbacks: tuple[str, ...] = ()  # Pool keys, best first.
     notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
     jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
-    p_first: float | None = None  # Share of common draws in which it is the cheapest in time.
+    p_first: float | None = None  # Share of draws in which it is the cheapest in time, all faring alike.
+    p_first_apart: float | None = None  # The same where each pool has luck of its own.
 
     @property
     def grade(self) -> Grade:
@@ -174,8 +175,9 @@ def _refined(job: Job, options: Sequence[Option], refine: Refine | None, seed: i
 
 
 def _standing(options: Sequence[Option]) -> list[Option]:
-    chances = p_first([option.estimate.drawn for option in options])
-    return [replace(option, p_first=chance) for option, chance in zip(options, chances, strict=True)]
+    drawn = [option.estimate.drawn for option in options]
+    both = zip(options, p_first(drawn), p_first(drawn, apart=True), strict=True)
+    return [replace(option, p_first=alike, p_first_apart=apart) for option, alike, apart in both]
 
 
 def _against_next(job: Job, options: Sequence[Option], as_of: datetime) -> Sensitivity | None:
@@ -203,7 +205,9 @@ def _explained(
     job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None
 ) -> tuple[Option, ...]:
     placed = [_placed(option, tariffs) for option in options]
-    against = standing_words(placed[0].p_first, levers, placed[1].pool) if levers else ()
+    against = (
+        standing_words(placed[0].p_first, placed[0].p_first_apart, levers, placed[1].pool) if levers else ()
+    )
     return tuple(
         replace(
             option,

@@ -26,8 +26,11 @@ LEVERS = {
 
 
 def grade_cell(option: Json) -> str:
-    """Return the letter of the data and the share of draws won: `A`, below it `1st in 63 %`."""
-    grade, chance = option.get("grade"), option.get("p_first")
+    """Return the letter of the data and the share of draws won: `A`, below it `1st in 63 %`.
+
+    Of the two shares the more modest one, where each pool has luck of its own.
+    """
+    grade, chance = option.get("grade"), option.get("p_first_apart")
     letter = grade["letter"] if grade else fmt.UNKNOWN
     return letter if chance is None else f"{letter}\n1st in {fmt.percent(chance)}"
 

@@ -9,7 +9,8 @@ Legend: N = pools, Q = nodes of the belief of the hazard, P = P10, P50, P90.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 
 from .cost import LONGEST_HOURS
 from .errors import ImpossibleInput
-from .interval import SHORTEST_S, choose_interval, exact_hours
 from .job import SECONDS_PER_HOUR, Job
 from .screen_columns import FINE, NEVER_ENDS, REFUSALS, UNKNOWN, Columns, SideColumns, refusals_N
-from .screen_course import Moments, hours_of, moments
+from .screen_course import Moments, first_wait_chance_N, hours_of, moments
+from .screen_interval import intervals_s_N
 from .screen_moments import course, hazard_nodes
 from .screen_price import PriceMoments, price_moments
 from .screen_quantiles import chance_within_N, quantiles_PN
@@ -28,7 +29,7 @@ from .validity import Floats, aware, quantity, share
 
 METHOD = "closed_form"
 LEAST = 1e-12
-NO_CAP_HOURS = 1e12  # Longer than any work: asks `choose_interval` for the job's own cap alone.
+BLOCK = 4096  # Pools worked on at a time, so that their arrays stay in the cache of one core.
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,14 @@ def screen(
     whole = len(rows) == len(columns)
     pause_s_N = np.broadcast_to(job.overheads.pause_s if pause_s_N is None else pause_s_N, len(columns))
     used = (columns, sides) if whole else (columns.take(rows), sides.take(rows))
-    found = _screened(job, *used, quantity("Pause", pause_s_N[rows], "s"), limit_hours)
+    paused_N = quantity("Pause", pause_s_N[rows], "s")
+    blocks = [slice(start, start + BLOCK) for start in range(0, max(len(rows), 1), BLOCK)]
+    found = _joined(
+        [
+            _screened(job, used[0].take(block), used[1].take(block), paused_N[block], limit_hours)
+            for block in blocks
+        ]
+    )
     return found if whole and not found.refusal_N.any() else _spread_out(found, refusal_N, rows)
 
 
@@ -129,32 +137,11 @@ def _screened(
     redo_hours = (job.overheads.restart_s + job.overheads.save_lag_s) / SECONDS_PER_HOUR
     pause_N = pause_s_N / SECONDS_PER_HOUR
     seen = course(belief.hazard_QN, work_N, interval_N, pause_N, redo_hours)
-    hours = hours_of(job, columns, work_N, interval_N, pause_N, _first_wait_chance_N(columns, hazard_N))
+    hours = hours_of(job, columns, work_N, interval_N, pause_N, first_wait_chance_N(columns, hazard_N))
     with np.errstate(over="ignore", invalid="ignore"):  # What never ends is refused just below.
         return _report(
             job, columns, sides, limit_hours, (nodes_N, interval_s_N), moments(belief, seen, hours)
         )
-
-
-def intervals_s_N(job: Job, hazard_N: Floats, work_hours_N: Floats, pause_s_N: Floats) -> Floats:
-    """Return `choose_interval` under many gang hazards: F3, floored and capped alike.
-
-    Raises:
-        ImpossibleInput: No interval keeps the promised most lost work.
-    """
-    best_s_N = exact_hours(pause_s_N / SECONDS_PER_HOUR, hazard_N) * SECONDS_PER_HOUR
-    floor_s_N = np.maximum(SHORTEST_S, job.overheads.save_lag_s - pause_s_N)
-    cap_s = choose_interval(job, 0.0, useful_hours=NO_CAP_HOURS).interval_s
-    return np.minimum(np.maximum(best_s_N, floor_s_N), np.minimum(work_hours_N * SECONDS_PER_HOUR, cap_s))
-
-
-def _first_wait_chance_N(columns: Columns, hazard_N: Floats) -> Floats:
-    """Return `Placement.first_wait_chance` of each pool."""
-    gone_N = hazard_N * columns.gap_hours_N
-    share_N = columns.available_share_N
-    unseen_N = np.where(np.isnan(share_N), gone_N / (1 + gone_N), 1 - share_N)
-    now_N = columns.available_now_N
-    return np.where(columns.contract_N | (now_N == 1), 0.0, np.where(now_N == 0, 1.0, unseen_N))
 
 
 def _report(
@@ -212,23 +199,46 @@ def _skew(sd_N: Floats, beyond_N: Floats) -> Floats:
 
 def _spread_out(found: Screened, refusal_N: NDArray[np.int64], rows: NDArray[np.int64]) -> Screened:
     """Return the screening with a row for every pool, unknown where it was refused."""
-    refused_N = refusal_N.copy()
-    refused_N[rows] = found.refusal_N
     kept = found.refusal_N == FINE
 
-    def of(values_N: Floats) -> Floats:
-        wide = np.full((*values_N.shape[:-1], len(refusal_N)), UNKNOWN)
-        wide[..., rows[kept]] = values_N[..., kept]
-        return wide
+    def wide(parts: Sequence[Floats]) -> Floats:
+        (values_N,) = parts
+        spread = np.full((*values_N.shape[:-1], len(refusal_N)), UNKNOWN)
+        spread[..., rows[kept]] = values_N[..., kept]
+        return spread
+
+    refused_N = refusal_N.copy()
+    refused_N[rows] = found.refusal_N
+    return replace(_each([found], wide), refusal_N=refused_N)
+
+
+def _joined(parts: Sequence[Screened]) -> Screened:
+    """Return the screenings of blocks of pools as one."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = _each(parts, lambda each: np.concatenate(each, axis=-1))
+    return replace(whole, refusal_N=np.concatenate([part.refusal_N for part in parts]))
+
+
+def _each(parts: Sequence[Screened], become: Callable[[Sequence[Floats]], Floats]) -> Screened:
+    """Return a screening each of whose arrays is made of the same array of the parts."""
+
+    def spreads(name: str) -> Spreads:
+        found: list[Spreads] = [getattr(part, name) for part in parts]
+        return Spreads(become([s.mean_N for s in found]), become([s.quantile_PN for s in found]))
+
+    def chances(name: str) -> Floats | None:
+        found = [getattr(part, name) for part in parts]
+        return None if found[0] is None else become(found)
 
     return Screened(
-        refusal_N=refused_N,
-        nodes_N=of(found.nodes_N),
-        interval_s_N=of(found.interval_s_N),
-        preemptions_N=of(found.preemptions_N),
-        cost_usd=Spreads(of(found.cost_usd.mean_N), of(found.cost_usd.quantile_PN)),
-        finish_hours=Spreads(of(found.finish_hours.mean_N), of(found.finish_hours.quantile_PN)),
-        effective_usd_per_gpu_hour_N=of(found.effective_usd_per_gpu_hour_N),
-        p_deadline_N=None if found.p_deadline_N is None else of(found.p_deadline_N),
-        p_budget_N=None if found.p_budget_N is None else of(found.p_budget_N),
+        refusal_N=parts[0].refusal_N,
+        nodes_N=become([part.nodes_N for part in parts]),
+        interval_s_N=become([part.interval_s_N for part in parts]),
+        preemptions_N=become([part.preemptions_N for part in parts]),
+        cost_usd=spreads("cost_usd"),
+        finish_hours=spreads("finish_hours"),
+        effective_usd_per_gpu_hour_N=become([part.effective_usd_per_gpu_hour_N for part in parts]),
+        p_deadline_N=chances("p_deadline_N"),
+        p_budget_N=chances("p_budget_N"),
     )

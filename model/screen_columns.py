@@ -93,7 +93,7 @@ class Columns:
             gpu_models=models,
         )
 
-    def take(self, index_N: NDArray[Any]) -> Columns:
+    def take(self, index_N: NDArray[Any] | slice) -> Columns:
         """Return the columns of some pools, in the order asked for."""
         return _taken(self, index_N)
 
@@ -126,7 +126,7 @@ class SideColumns:
             storage_usd_per_hour_N=_column(sides, "storage_usd_per_hour"),
         )
 
-    def take(self, index_N: NDArray[Any]) -> SideColumns:
+    def take(self, index_N: NDArray[Any] | slice) -> SideColumns:
         """Return the side costs of some pools, in the order asked for."""
         return _taken(self, index_N)
 
@@ -165,11 +165,12 @@ def _column(rows: Sequence[Any], name: str) -> Floats:
     return np.array([UNKNOWN if value is None else value for value in read], dtype=float)
 
 
-def _taken(whole: Rows, index_N: NDArray[Any]) -> Rows:
+def _taken(whole: Rows, index_N: NDArray[Any] | slice) -> Rows:
     read = {field.name: getattr(whole, field.name) for field in fields(whole)}
-    return type(whole)(
-        **{name: value[index_N] if isinstance(value, np.ndarray) else value for name, value in read.items()}
-    )
+    taken: dict[str, Any] = {
+        name: value[index_N] if isinstance(value, np.ndarray) else value for name, value in read.items()
+    }
+    return type(whole)(**taken)
 
 
 def _same_length(whole: Columns | SideColumns) -> None:

@@ -104,3 +104,12 @@ def moments(belief: Nodes, seen: Course, hours: Hours) -> Moments:
         billed_waiting_covariance_N=covariance_N,
         wall_variance_N=billed_variance_N + 2 * covariance_N + gaps_N + waits_N + first_N + counts_N,
     )
+
+
+def first_wait_chance_N(columns: Columns, hazard_N: Floats) -> Floats:
+    """Return `Placement.first_wait_chance` of each pool."""
+    gone_N = hazard_N * columns.gap_hours_N
+    share_N = columns.available_share_N
+    unseen_N = np.where(np.isnan(share_N), gone_N / (1 + gone_N), 1 - share_N)
+    now_N = columns.available_now_N
+    return np.where(columns.contract_N | (now_N == 1), 0.0, np.where(now_N == 0, 1.0, unseen_N))

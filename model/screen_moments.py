@@ -22,6 +22,7 @@ NODES = 6
 LEAST_SHAPE, MOST_SHAPE = 1e-3, 1e6
 SHAPES = 2001
 RAREST = 1e-5
+LEAST_KEPT = np.exp(-NEVER_ENDS)
 FEW_STRIKES = 1e-4  # Expected in a segment; below, moments are taken as in proportion (off by half of it).
 
 
@@ -94,50 +95,66 @@ def segments(work_hours_N: Floats, interval_hours_N: Floats) -> tuple[Floats, Fl
 
 
 def _segments(hazard_QN: Floats, number_N: Floats, hours_N: Floats, redo_hours: float) -> Course:
-    """Return the moments of equal segments: `goodput._segment_excess` without a gap, and the count's."""
+    """Return the moments of equal segments: `goodput._segment_excess` without a gap, and the count's.
+
+    Works in place: at 20,000 pools more time goes into fresh memory than into arithmetic.
+    """
     retry_hours_N = redo_hours + hours_N
     struck_QN, when_QN, when_square_QN, _ = _truncated(hours_N, hazard_QN)
-    _, when_r_QN, when_square_r_QN, again_QN = _truncated(retry_hours_N, hazard_QN)
+    _, when_r_QN, square_QN, kept_r_QN = _truncated(retry_hours_N, hazard_QN)
+    again_QN = np.divide(1.0, np.maximum(kept_r_QN, LEAST_KEPT, out=kept_r_QN), out=kept_r_QN)
     beyond_QN = when_r_QN * again_QN  # What a retry takes beyond its own length.
     after_QN = redo_hours + beyond_QN
-    square_QN = (
-        again_QN * (when_square_r_QN + 2 * when_r_QN * (retry_hours_N + beyond_QN))
-        - 2 * retry_hours_N * beyond_QN
-        - beyond_QN**2
-        + after_QN**2
-    )
-    mean_QN = when_QN + struck_QN * after_QN
-    variance_QN = when_square_QN + 2 * when_QN * after_QN + struck_QN * square_QN - mean_QN**2
-    once_QN = struck_QN * again_QN
-    once_variance_QN = once_QN * (2 * again_QN - 1) - once_QN**2
-    return Course(
-        number_N * mean_QN,
-        number_N * np.maximum(variance_QN, 0.0),
-        number_N * once_QN,
-        number_N * np.maximum(once_variance_QN, 0.0),
-    )
+    when_r_QN *= retry_hours_N + beyond_QN
+    when_r_QN *= 2
+    square_QN += when_r_QN
+    square_QN *= again_QN  # Of a retry, about zero; next about the segment's own length.
+    beyond_QN *= 2 * (redo_hours - retry_hours_N)
+    square_QN += beyond_QN
+    square_QN += redo_hours**2
+    square_QN *= struck_QN
+    excess_QN = struck_QN * after_QN
+    excess_QN += when_QN
+    after_QN *= when_QN
+    after_QN *= 2
+    square_QN += after_QN
+    square_QN += when_square_QN
+    square_QN -= excess_QN * excess_QN
+    np.maximum(square_QN, 0.0, out=square_QN)
+    struck_QN *= again_QN
+    again_QN *= 2
+    again_QN -= 1
+    again_QN -= struck_QN
+    again_QN *= struck_QN
+    np.maximum(again_QN, 0.0, out=again_QN)
+    for moment_QN in (excess_QN, square_QN, struck_QN, again_QN):
+        moment_QN *= number_N
+    return Course(excess_QN, square_QN, struck_QN, again_QN)
 
 
 def _truncated(hours_N: Floats, hazard_QN: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the chance of a strike within the hours, first and second moments of when, 1 / chance of none.
+    """Return the chance of a strike within the hours, first and second moments of when, chance of none.
 
-    Below `FEW_STRIKES` all three are in proportion to the strikes expected, so they are worked
-    out there and scaled: the differences would have lost their digits.
+    Below `FEW_STRIKES` the first three are in proportion to the strikes expected, so they are
+    worked out there and scaled: the differences would have lost their digits.
     """
     strikes_QN = hazard_QN * hours_N
-    y_QN = np.minimum(np.maximum(strikes_QN, FEW_STRIKES), NEVER_ENDS)
-    scale_QN = np.minimum(strikes_QN, y_QN) / y_QN
-    kept_QN = np.exp(-y_QN)
+    y_QN = np.maximum(strikes_QN, FEW_STRIKES)
+    scale_QN = np.divide(strikes_QN, y_QN, out=strikes_QN)
+    kept_QN = np.negative(y_QN)
+    np.exp(kept_QN, out=kept_QN)
     chance_QN = 1 - kept_QN
     first_QN = chance_QN / y_QN
     first_QN -= kept_QN
-    second_QN = first_QN / y_QN
+    second_QN = np.divide(first_QN, y_QN, out=y_QN)
     second_QN *= 2
     second_QN -= kept_QN
     chance_QN *= scale_QN
-    first_QN *= scale_QN * hours_N
-    second_QN *= scale_QN * hours_N**2
-    return chance_QN, first_QN, second_QN, 1 / kept_QN
+    scale_QN *= hours_N
+    first_QN *= scale_QN
+    scale_QN *= hours_N
+    second_QN *= scale_QN
+    return chance_QN, first_QN, second_QN, kept_QN
 
 
 @cache

@@ -37,7 +37,8 @@ def price_moments(columns: Columns, hours_N: Floats) -> PriceMoments:
     log_sd_N = np.maximum(log_sd_of(columns, hours_N), LEAST_SD)
     listed_N = columns.on_demand_usd_per_hour_N
     cap_N = np.where(listed_N > 0, np.maximum(listed_N, now_N), BEYOND * now_N)
-    power_KN = np.stack([_capped_power(k, ahead_N, log_sd_N, cap_N) for k in (1, 2, 3)])
+    middle_N = np.log(np.maximum(ahead_N, LEAST_SD)) - log_sd_N**2 / 2
+    power_KN = _capped_powers(middle_N, log_sd_N, cap_N)
     mean_N = np.where(changes_N > 0, power_KN[0], now_N)
     variance_N = power_KN[1] - power_KN[0] ** 2
     third_N = power_KN[2] - 3 * power_KN[0] * power_KN[1] + 2 * power_KN[0] ** 3
@@ -56,10 +57,13 @@ def log_sd_of(columns: Columns, hours_N: Floats) -> Floats:
     return np.asarray(np.sqrt(variance_N * np.where(x_N < SMALL, 2 * x_N / 3, share_N)))
 
 
-def _capped_power(power: int, ahead_N: Floats, log_sd_N: Floats, cap_N: Floats) -> Floats:
-    """Return the mean of min(price, cap) to a power; price lognormal with mean `ahead`."""
-    middle_N = np.log(np.maximum(ahead_N, LEAST_SD)) - log_sd_N**2 / 2
+def _capped_powers(middle_N: Floats, log_sd_N: Floats, cap_N: Floats) -> list[Floats]:
+    """Return the means of min(price, cap) to each power; the log of price is normal about `middle`."""
     to_cap_N = (np.log(cap_N) - middle_N) / log_sd_N
-    free_N = np.exp(power * middle_N + power**2 * log_sd_N**2 / 2)
-    within_N = special.ndtr(to_cap_N - power * log_sd_N)
-    return np.asarray(free_N * within_N + cap_N**power * special.ndtr(-to_cap_N))
+    above_N = special.ndtr(-to_cap_N)
+    found = []
+    for power in (1, 2, 3):
+        free_N = np.exp(power * middle_N + power**2 * log_sd_N**2 / 2)
+        within_N = special.ndtr(to_cap_N - power * log_sd_N)
+        found.append(free_N * within_N + cap_N**power * above_N)
+    return found

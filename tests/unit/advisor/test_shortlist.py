@@ -165,7 +165,12 @@ def test_chances_of_the_first_place_sum_to_one_and_the_first_option_says_what_wo
 ):
     found = ranked(replace(job, deadline_at=None), [spot(), spot("us-west-2", 0.93), on_demand()], tariffs)
     assert sum(option.p_first for option in found.options) == pytest.approx(1.0)
+    assert sum(option.p_first_apart for option in found.options) == pytest.approx(1.0)
     assert found.options[2].p_first < 0.01
+    # A cent apart, .2 preemptions each. Alike, the cheaper always wins; apart, where it sees
+    # none (e^-.2 = .82) or, of the .03 where both see some, in half of them.
+    assert found.options[0].p_first > 0.99
+    assert found.options[0].p_first_apart == pytest.approx(0.82 + 0.5 * 0.18**2, abs=0.08)
     told = " ".join(found.options[0].reasons)
     assert "Cheapest in time in" in told
     assert f"Loses rank 1 to {found.options[1].pool.key} if, all else the same, its price exceeds" in told

@@ -135,7 +135,7 @@ def test_a_published_hazard_shows_both_its_ends():
 
 
 def test_the_data_column_gives_way_first_on_a_narrow_terminal_and_older_answers_show_a_dash():
-    graded = option(1) | {"grade": {"letter": "B", "words": "8 drops of its own"}, "p_first": 0.634}
+    graded = option(1) | {"grade": {"letter": "B", "words": "8 drops of its own"}, "p_first_apart": 0.634}
     answer = {"options": [graded, option(2)]}
     text = shown(Ranking(answer), 120)
     assert "B" in text.split("Data")[1]
@@ -145,7 +145,7 @@ def test_the_data_column_gives_way_first_on_a_narrow_terminal_and_older_answers_
 
 
 def test_grade_sensitivity_and_screening_are_told_below_the_ranking():
-    graded = option(1) | {"grade": {"letter": "B", "words": "8 drops of its own"}, "p_first": 0.634}
+    graded = option(1) | {"grade": {"letter": "B", "words": "8 drops of its own"}, "p_first_apart": 0.634}
     lever = {
         "name": "preemption_rate", "unit": "per instance-hour", "now": 0.02, "factor": 2.0,
         "effective_usd_per_gpu_hour": 13.1, "keeps_rank_1": False, "loses_rank_1_above": 0.031,

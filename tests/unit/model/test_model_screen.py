@@ -16,8 +16,9 @@ from model.interval import choose_interval, exact_hours
 from model.lifetime import Belief
 from model.market import Evidence, Sku
 from model.placement import gang_hazard, placed
-from model.screen import intervals_s_N, screen
+from model.screen import screen
 from model.screen_columns import Columns, SideColumns
+from model.screen_interval import exact_hours_N, intervals_s_N
 
 NOTHING = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
 SOME = SideCosts(egress_usd=120.0, egress_hours=1.5, storage_usd_per_hour=0.4)
@@ -161,6 +162,14 @@ def test_intervals_are_those_of_choose_interval_with_its_floors_and_caps(job):
         found = intervals_s_N(task, hazards_N, np.full(6, 24.0), np.full(6, task.overheads.pause_s))
         asked = [choose_interval(task, float(h)).interval_s for h in hazards_N]
         assert found == pytest.approx(asked, rel=1e-12)
+
+
+def test_the_best_interval_is_that_of_lambert_w_to_ten_digits():
+    # C h from 0 to 50: a pause of fifty times the mean time between preemptions.
+    y = np.concatenate([[0.0], np.geomspace(1e-9, 50.0, 2000)])
+    hazard = np.full_like(y, 0.25)
+    assert exact_hours_N(y / 0.25, hazard) == pytest.approx(exact_hours(y / 0.25, hazard), rel=1e-10)
+    assert exact_hours_N(np.array([0.1]), np.array([0.0])) == [np.inf]
 
 
 def test_a_promise_that_no_interval_keeps_is_refused_for_the_job(job, statistics, as_of):

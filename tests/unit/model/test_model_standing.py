@@ -34,6 +34,16 @@ def test_an_option_without_draws_has_no_share_and_takes_none():
     assert p_first([None]) == [None]
 
 
+def test_luck_of_ones_own_makes_a_tie_of_what_always_wins_by_a_hair_when_all_fare_alike():
+    # b is 1 % above a in every draw, and draws spread tenfold: apart, each wins about half.
+    course = np.random.default_rng(3).uniform(1.0, 10.0, 4000)
+    a, b = drawn(*course), drawn(*1.01 * course)
+    assert p_first([a, b]) == [1.0, 0.0]
+    apart = p_first([a, b], apart=True)
+    assert apart == pytest.approx([0.5, 0.5], abs=0.03)
+    assert apart == p_first([a, b], apart=True)
+
+
 def test_draws_that_do_not_pair_are_refused():
     with pytest.raises(ImpossibleInput, match=r"\[1, 2\] times"):
         p_first([drawn(1.0), drawn(1.0, 2.0)])
