@@ -13,7 +13,7 @@ from dataclasses import replace
 from threading import Lock
 
 from model.errors import LowtideError
-from model.estimate import Estimate, PoolStatistics
+from model.estimate import Drawn, Estimate, PoolStatistics
 from model.job import Job
 from model.placement import SideCosts
 
@@ -24,14 +24,22 @@ REMEMBERED = 512
 def refined(refine: Refine, job: Job, found: Estimate, side: SideCosts, seed: int) -> Estimate:
     """Return the better estimate, or the one at hand where there is none.
 
-    Draws stay those of the closed form where the better one brings none: they are paired with
-    those of every other pool.
+    Draws stay those of the closed form where the better one brings none or another number of
+    them: they must pair with those of every other pool.
     """
     try:
         better = refine(job, found.statistics, side, seed)
     except LowtideError:
         return found
-    return found if better is None else replace(better, drawn=better.drawn or found.drawn)
+    if better is None:
+        return found
+    return better if _pairs(better.drawn, found.drawn) else replace(better, drawn=found.drawn)
+
+
+def _pairs(one: Drawn | None, other: Drawn | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return len(one.in_time_D) == len(other.in_time_D)
 
 
 class Remembered:

@@ -136,12 +136,11 @@ def _screened(
     interval_N = interval_s_N / SECONDS_PER_HOUR
     redo_hours = (job.overheads.restart_s + job.overheads.save_lag_s) / SECONDS_PER_HOUR
     pause_N = pause_s_N / SECONDS_PER_HOUR
-    seen = course(belief.hazard_QN, work_N, interval_N, pause_N, redo_hours)
-    hours = hours_of(job, columns, work_N, interval_N, pause_N, first_wait_chance_N(columns, hazard_N))
-    with np.errstate(over="ignore", invalid="ignore"):  # What never ends is refused just below.
-        return _report(
-            job, columns, sides, limit_hours, (nodes_N, interval_s_N), moments(belief, seen, hours)
-        )
+    plan = nodes_N, interval_s_N
+    with np.errstate(over="ignore", invalid="ignore"):  # What never ends is refused by the report.
+        seen = course(belief.hazard_QN, work_N, interval_N, pause_N, redo_hours)
+        hours = hours_of(job, columns, work_N, interval_N, pause_N, first_wait_chance_N(columns, hazard_N))
+        return _report(job, columns, sides, limit_hours, plan, moments(belief, seen, hours))
 
 
 def _report(

@@ -23,9 +23,10 @@ POINTS = 2001
 
 
 def shape_of(skew_N: Floats) -> Floats:
-    """Return the gamma shapes of skewnesses, 4 / skewness squared, within the table."""
-    with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(np.clip(4.0 / skew_N**2, LEAST_SHAPE, MOST_SHAPE))
+    """Return the gamma shapes of skewnesses, 4 / skewness squared, within the table; unknown as 0."""
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        shape_N = np.clip(4.0 / skew_N**2, LEAST_SHAPE, MOST_SHAPE)
+    return np.where(np.isnan(shape_N), MOST_SHAPE, shape_N)
 
 
 def quantiles_PN(mean_N: Floats, sd_N: Floats, skew_N: Floats) -> Floats:

@@ -89,6 +89,8 @@ def sensitivity(job: Job, first: Ranked, second: Ranked, *, likely: float, from_
     )
     ours = _Moved(job, first, likely, from_at)
     theirs = _Moved(job, second, likely, from_at)
+    if not (ours.known and theirs.known):
+        return Sensitivity(levers=())
     return Sensitivity(
         levers=tuple(
             _lever(name, unit, now, factor, ours, theirs) for name, unit, now, factor in asked if now > 0
@@ -146,6 +148,7 @@ class _Moved:
         price, chance = self._screened("nothing", np.ones(1))
         self._scale = estimate.effective_usd_per_gpu_hour.mean / price[0]
         self._shift = 0.0 if estimate.p_deadline is None else estimate.p_deadline - chance[0]
+        self.known = bool(np.isfinite(price[0]))  # The closed form may call endless what draws just end.
         self.still = self._mean(price, chance)
 
     def at(self, lever: str, factor_F: Floats) -> _Mean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -81,6 +82,28 @@ def test_quantiles_are_ordered_chances_are_chances_and_nothing_is_done_before_it
         assert (middle <= high * (1 + 1e-9)).all()
     assert ((found.p_deadline_N[kept] >= 0) & (found.p_deadline_N[kept] <= 1)).all()
     assert (found.finish_hours.quantile_PN[0, kept] >= job.useful_hours * (1 - 1e-9)).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    job=jobs(), pool=pools(), side=SIDES,
+    hours=st.floats(1e-3, 1e6), pause=st.floats(0.0, 1e6), boot=st.floats(0.0, 1e6),
+    shape=st.floats(1e-6, 1e12), rate=st.floats(1e-9, 1e12), gap=st.floats(0.0, 1e9),
+    price=st.floats(1e-9, 1e9),
+)  # fmt: skip
+def test_absurd_pools_are_screened_or_refused_in_words_and_never_unknown_without_one(
+    job, pool, side, hours, pause, boot, shape, rate, gap, price
+):
+    overheads = replace(job.overheads, pause_s=pause, boot_s=boot)
+    late = AS_OF + timedelta(hours=2 * hours, seconds=1)
+    task = replace(job, useful_hours=hours, overheads=overheads, deadline_at=late)
+    absurd = replace(
+        pool, hazard_shape=shape, hazard_rate_hours=rate, gap_hours=gap, price_usd_per_hour=price
+    )
+    found = of(task, [(absurd, side), (pool, side)])
+    for row in range(2):
+        numbers = figures(found)[1:, row]
+        assert np.isnan(numbers).all() if found.refusal(row) else np.isfinite(numbers).all()
 
 
 @settings(max_examples=40, deadline=None)

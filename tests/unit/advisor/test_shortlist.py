@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from advisor.recommend import recommend
@@ -12,6 +13,7 @@ from advisor.refine import Remembered, digest
 from advisor.shortlist import MOST, SHOWN, shortlist
 from model.cost import SideCosts
 from model.errors import ImpossibleInput
+from model.estimate import Drawn
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
 NOTHING = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
@@ -141,6 +143,16 @@ def test_the_best_ten_are_refined_and_ranked_anew(job, spot, tariffs):
     assert methods["region-00"] == methods["region-01"] == "simulated"
     assert methods["region-03"] == methods["region-04"] == methods["region-12"] == "closed_form"
     assert all(option.p_first is not None for option in found.options)
+
+
+def test_draws_that_do_not_pair_with_those_of_the_others_are_not_taken(job, spot, tariffs):
+    def refine(job, seen, side, seed):
+        found = next(o for o in plain.options if o.pool == seen.pool).estimate
+        return replace(found, method="simulated", drawn=Drawn(np.ones(3), np.ones(3, dtype=bool)))
+
+    plain = ranked(job, many(spot, 3), tariffs)
+    found = ranked(job, many(spot, 3), tariffs, refine=refine)
+    assert [option.p_first for option in found.options] == [option.p_first for option in plain.options]
 
 
 def test_a_refinement_is_worked_out_once_for_equal_questions(job, spot):
