@@ -24,6 +24,7 @@ class Hours:
     """Hours that do not hang on preemptions, and the moments of the mean gap."""
 
     least_billed_N: Floats
+    struck_N: Floats  # At work or saving, the boot left out: what a preemption may strike at the least.
     work_N: Floats
     gap_N: Floats
     gap_square_N: Floats  # Second moment of the mean gap, which is uncertain itself.
@@ -48,6 +49,7 @@ def hours_of(
     log_variance_N = GAP_SPREAD**2 / (GAP_SPREAD**2 + columns.preemptions_N)
     return Hours(
         least_billed_N=work_N + stall_N + job.overheads.restart_s / SECONDS_PER_HOUR,
+        struck_N=work_N + (whole_N + (rest_N > 0)) * pause_N,
         work_N=work_N,
         gap_N=columns.gap_hours_N,
         gap_square_N=columns.gap_hours_N**2 * np.exp(log_variance_N),
@@ -68,6 +70,7 @@ class Moments:
     billed_variance_N: Floats
     billed_waiting_covariance_N: Floats
     wall_variance_N: Floats
+    untouched_N: Floats  # Chance of neither a preemption nor a first wait.
 
 
 def moments(belief: Nodes, seen: Course, hours: Hours) -> Moments:
@@ -102,6 +105,7 @@ def moments(belief: Nodes, seen: Course, hours: Hours) -> Moments:
         waiting_N=(count_N + chance_N) * gap_N,
         billed_variance_N=billed_variance_N,
         billed_waiting_covariance_N=covariance_N,
+        untouched_N=belief.mean_N(np.exp(-belief.hazard_QN * hours.struck_N)) * (1 - chance_N),
         wall_variance_N=billed_variance_N + 2 * covariance_N + gaps_N + waits_N + first_N + counts_N,
     )
 

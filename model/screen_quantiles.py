@@ -57,6 +57,30 @@ def chance_within_N(limit: float, mean_N: Floats, sd_N: Floats, skew_N: Floats) 
     return np.where(still_N, (mean_N <= limit).astype(float), chance_N)
 
 
+def chance_from_least_N(
+    limit: float, least_N: Floats, sure_N: Floats, mean_N: Floats, sd_N: Floats
+) -> Floats:
+    """Return the chance to stay within a limit of what is its least with a chance of its own.
+
+    Beyond the least it is a gamma that begins there, with the moments that are left: without
+    that chance no gamma shows how often nothing goes wrong.
+
+    Args:
+        limit: What must not be exceeded.
+        least_N: What it takes where nothing goes wrong.
+        sure_N: Chance that nothing does.
+        mean_N: Mean of all.
+        sd_N: Standard deviation of all.
+    """
+    rest_N = np.maximum(1.0 - sure_N, LEAST_SHAPE)
+    beyond_N = (mean_N - least_N) / rest_N
+    variance_N = (sd_N**2 + (mean_N - least_N) ** 2) / rest_N - beyond_N**2
+    spread_N = np.sqrt(np.maximum(variance_N, 0.0))
+    skew_N = np.where(beyond_N > 0, 2 * spread_N / np.where(beyond_N > 0, beyond_N, 1.0), 0.0)
+    within_N = chance_within_N(limit, least_N + beyond_N, spread_N, skew_N)
+    return np.where(least_N <= limit, sure_N + (1.0 - sure_N) * within_N, 0.0)
+
+
 def _standing(shape_N: Floats, z_N: Floats) -> Floats:
     """Return gamma values that lie z standard deviations from their mean, 0 at the least."""
     return np.asarray(np.maximum(shape_N + np.sqrt(shape_N) * z_N, 0.0))

@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from model.screen_moments import NODES, hazard_nodes
-from model.screen_quantiles import chance_within_N, quantiles_PN
+from model.screen_quantiles import chance_from_least_N, chance_within_N, quantiles_PN
 
 
 def test_the_table_of_quantiles_is_within_a_thousandth_of_a_standard_deviation():
@@ -31,6 +31,16 @@ def test_a_mirrored_gamma_has_mirrored_quantiles_and_chances():
         assert chance_within_N(low, mean, sd, np.array([skew])) == pytest.approx([0.1], abs=1e-3)
     assert chance_within_N(5.0, mean, np.zeros(1), np.zeros(1)) == [1.0]
     assert chance_within_N(4.9, mean, np.zeros(1), np.zeros(1)) == [0.0]
+
+
+def test_what_goes_well_with_a_chance_of_its_own_is_within_the_limit_at_least_so_often():
+    # Least 10; three in four times nothing happens, else exponential with mean 4: mean 11, and
+    # P(<= 12) = .75 + .25 (1 - e^-.5) = .8484. Variance: .25 x 32 - 1 = 7.
+    least, sure, mean, sd = (np.array([x]) for x in (10.0, 0.75, 11.0, np.sqrt(7.0)))
+    assert chance_from_least_N(12.0, least, sure, mean, sd) == pytest.approx([0.84837], abs=1e-4)
+    assert chance_from_least_N(10.0, least, sure, mean, sd) == pytest.approx([0.75])
+    assert chance_from_least_N(9.9, least, sure, mean, sd) == [0.0]
+    assert chance_from_least_N(10.0, least, np.ones(1), least, np.zeros(1)) == [1.0]
 
 
 @pytest.mark.parametrize("shape", [0.1, 0.5, 3.0, 40.0, 1e4])
