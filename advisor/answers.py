@@ -12,13 +12,7 @@ from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-
-class Answer(BaseModel):
-    """The base of every outbound shape."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+from .answers_standing import Answer, GradeOut, ScreeningOut, SensitivityOut
 
 
 class SpreadOut(Answer):
@@ -115,6 +109,9 @@ class OptionOut(Answer):
     capacity_type: str
     nodes: int
     method: str
+    p_first: float | None
+    p_first_apart: float | None
+    grade: GradeOut
     price: PriceOut
     discount: float | None
     hazard: HazardOut
@@ -177,6 +174,8 @@ class RecommendationOut(Answer):
     draws: int
     window_hours: float
     options: list[OptionOut]
+    sensitivity: SensitivityOut | None
+    screening: ScreeningOut | None
     rejected: list[RejectionOut]
     figures: list[FigureOut]
 

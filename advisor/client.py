@@ -73,9 +73,19 @@ class Client:
         self._http.close()
 
     def recommend(
-        self, spec: Any, *, as_of: When = None, seed: int = 0, window_hours: float = 720.0, draws: int = 4000
+        self,
+        spec: Any,
+        *,
+        as_of: When = None,
+        seed: int = 0,
+        window_hours: float = 720.0,
+        draws: int = 4000,
+        pools: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Rank pools for a job; `spec` is a `JobSpec` or the same as a dictionary."""
+        """Rank pools for a job; `spec` is a `JobSpec` or the same as a dictionary.
+
+        Where pools are too many to estimate each, those named in `pools` are estimated in any case.
+        """
         written = spec if isinstance(spec, dict) else spec.model_dump(mode="json")
         body = {
             "spec": written,
@@ -83,6 +93,7 @@ class Client:
             "seed": seed,
             "window_hours": window_hours,
             "draws": draws,
+            **({"pools": list(pools)} if pools else {}),
         }
         return self._post("/v1/recommendations", body)
 

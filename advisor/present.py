@@ -32,6 +32,7 @@ from .answers import (
     instant,
     to_json,
 )
+from .present_standing import grade_out, screening_out, sensitivity_out
 from .recommend import Option, Recommendation
 from .used import Shipped
 from .wire import RecommendationRequest
@@ -72,6 +73,8 @@ def recommendation_bytes(
         draws=request.draws,
         window_hours=request.window_hours,
         options=[option_out(option, found.as_of) for option in found.options],
+        sensitivity=sensitivity_out(found),
+        screening=screening_out(found),
         rejected=[RejectionOut(pool_id=r.pool.key, rule=r.rule, reason=r.reason) for r in found.rejected],
         figures=[figure_out(figure) for figure in found.figures],
     ).model_dump()
@@ -97,6 +100,9 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         capacity_type=pool.capacity_type.value,
         nodes=found.nodes,
         method=found.method,
+        p_first=option.p_first,
+        p_first_apart=option.p_first_apart,
+        grade=grade_out(option.grade),
         **_believed(seen),
         reasons=list(option.reasons),
         fallbacks=list(option.fallbacks),

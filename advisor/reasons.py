@@ -6,24 +6,41 @@ price or a missing probe is named, for a number without its origin is not a reas
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from model.cost import SideCosts
 from model.estimate import Estimate, PoolStatistics
 from model.job import Job
-from model.market import CapacityType, Evidence, PriceKind
+from model.market import CapacityType, Evidence, Pool, PriceKind
+from model.sensitivity import Sensitivity
 
 from . import format as fmt
 
 OLD_PRICE_S = 14 * 86400.0
+NAMES = {
+    "price": "its price",
+    "preemption_rate": "its preemption rate",
+    "gap": "its mean wait for capacity",
+    "pause": "the pause of a save",
+    "egress": "its egress",
+}
 NO_NOTICE = "Reckon with no notice before a preemption: the provider gives none, or none is known."
 
 
 def reasons_for(
-    job: Job, found: Estimate, side: SideCosts, *, meets_deadline: bool, no_notice: bool = False
+    job: Job,
+    found: Estimate,
+    side: SideCosts,
+    *,
+    meets_deadline: bool,
+    no_notice: bool = False,
+    standing: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Return the sentences for one option, most telling first."""
     told = [
         _deadline(job, found, meets_deadline),
         _price(found),
+        *standing,
         _breakeven(found),
         _evidence(found.statistics),
         _capacity(found.statistics),
@@ -33,6 +50,39 @@ def reasons_for(
         _price_origin(found.statistics),
     ]
     return tuple(sentence for sentence in told if sentence)
+
+
+def standing_words(
+    alike: float | None, apart: float | None, levers: Sensitivity, second: Pool
+) -> tuple[str, ...]:
+    """Return how sure the first place is, and what would cost it."""
+    told = []
+    if alike is not None and apart is not None:
+        told.append(
+            f"Cheapest in time in {fmt.percent(alike)} of the courses drawn where all pools fare alike, in "
+            f"{fmt.percent(apart)} where each has luck of its own."
+        )
+    limits = [
+        f"{NAMES[each.name]} exceeds {lever_amount(each.name, each.loses_above)} "
+        f"({lever_amount(each.name, each.now)} now)"
+        for each in levers.levers
+        if each.loses_above is not None
+    ]
+    if limits:
+        told.append(f"Loses rank 1 to {second.key} if, all else the same, {' or '.join(limits)}.")
+    return tuple(told)
+
+
+def lever_amount(name: str, amount: float | None) -> str:
+    """Return a lever's value in its unit."""
+    written: dict[str, Callable[[float | None], str]] = {
+        "price": fmt.usd_per_hour,
+        "preemption_rate": fmt.per_hour,
+        "gap": fmt.hours,
+        "pause": fmt.seconds,
+        "egress": fmt.usd,
+    }
+    return written[name](amount)
 
 
 def _price(found: Estimate) -> str:

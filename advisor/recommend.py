@@ -8,27 +8,33 @@ a file or a store: statistics come in, a `Recommendation` goes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from collector.catalog import Catalog
 from collector.tariffs import Tariffs
 from model.cost import SideCosts, estimate
-from model.errors import InsufficientHistory, LowtideError
+from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
 from model.evidence import NOT_TAKEN_BACK
+from model.grade import Grade, grade
 from model.job import Job
-from model.market import CapacityType, Pool
+from model.market import Pool
+from model.sensitivity import Ranked, Sensitivity, sensitivity
+from model.standing import p_first
 from model.statistics import Refusal
 
-from .reasons import reasons_for
-from .rules import Rejection, sift
+from .fallbacks import fallbacks
+from .reasons import reasons_for, standing_words
+from .refine import Refine, refined
+from .rules import Rejection, nothing_left, sift
+from .shortlist import LIKELY, Screening, SidesOf, shortlist
 from .sides import side_costs
 from .used import Shipped, figures_used
 
-LIKELY = 0.5  # An option that meets the deadline less often than this is ranked after the rest.
-MAX_FALLBACKS = 3
+REFINED = 10  # Options that are estimated once more, by whoever does it better.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,13 @@ class Option:
     fallbacks: tuple[str, ...] = ()  # Pool keys, best first.
     notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
     jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
+    p_first: float | None = None  # Share of draws in which it is the cheapest in time, all faring alike.
+    p_first_apart: float | None = None  # The same where each pool has luck of its own.
+
+    @property
+    def grade(self) -> Grade:
+        """How good the data behind it is."""
+        return grade(self.estimate.statistics)
 
     @property
     def no_notice(self) -> bool:
@@ -65,9 +78,8 @@ class Recommendation:
     options: tuple[Option, ...]
     rejected: tuple[Rejection, ...]
     figures: tuple[Shipped, ...]
-
-
-SidesOf = Callable[[PoolStatistics], SideCosts]
+    sensitivity: Sensitivity | None = None  # Of the first option against the second; None without one.
+    screening: Screening | None = None  # What was screened only; None where every pool was estimated.
 
 
 def recommend(
@@ -80,6 +92,8 @@ def recommend(
     catalog: Catalog | None = None,
     seed: int = 0,
     draws: int = 4000,
+    named: Collection[str] = (),
+    refine: Refine | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
 
@@ -92,6 +106,8 @@ def recommend(
         as_of: Now, for the decision; also the job's start.
         seed: Of the draws; the same for every pool, so that pools differ by their merits alone.
         draws: Per pool.
+        named: Keys of pools that are estimated however they screen.
+        refine: Estimates the best few once more; None leaves them as they are.
 
     Raises:
         InsufficientHistory: Not one pool can be ranked.
@@ -104,20 +120,29 @@ def recommend(
         return found
 
     kept, rejected = sift(statistics, refusals, job, as_of)
-    options, failed = rank(job, kept, sides, as_of=as_of, seed=seed, draws=draws)
-    rejected = sorted([*rejected, *failed], key=lambda each: each.pool.key)
+    short = shortlist(job, kept, partial(_side, job, tariffs), named=named, as_of=as_of)
+    options, failed = rank(job, short.kept, sides, as_of=as_of, seed=seed, draws=draws)
+    rejected = sorted([*rejected, *short.rejected, *failed], key=lambda each: each.pool.key)
     if not options:
         raise nothing_left(job, rejected)
+    options = _standing(_refined(job, options, refine, seed))
+    levers = _against_next(job, options, as_of)
     used = [option.estimate.statistics for option in options]
     figures.update((each.name, each) for each in figures_used(job, used, statistics, tariffs, catalog))
     return Recommendation(
         job=job,
         as_of=as_of,
         seed=seed,
-        options=_explained(job, options, tariffs),
+        options=_explained(job, options, tariffs, levers),
         rejected=tuple(rejected),
         figures=tuple(figures[name] for name in sorted(figures)),
+        sensitivity=levers,
+        screening=short.screening,
     )
+
+
+def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:
+    return side_costs(job, seen.pool, tariffs)[0]
 
 
 def rank(
@@ -133,18 +158,56 @@ def rank(
         except LowtideError as why:
             failed.append(Rejection(pool=seen.pool, rule="no_estimate", reason=why.seen))
             continue
-        meets = found.p_deadline is None or found.p_deadline >= LIKELY
-        options.append(Option(rank=0, estimate=found, side=side, meets_deadline=meets))
-    options.sort(key=_order)
-    return [replace(option, rank=place) for place, option in enumerate(options, start=1)], failed
+        options.append(Option(rank=0, estimate=found, side=side, meets_deadline=_meets(found)))
+    return _numbered(options), failed
+
+
+def _refined(job: Job, options: Sequence[Option], refine: Refine | None, seed: int) -> list[Option]:
+    """Return the options with the best few estimated once more, and all ordered anew."""
+    if refine is None:
+        return list(options)
+    better = [refined(refine, job, each.estimate, each.side, seed) for each in options[:REFINED]]
+    again = [
+        replace(option, estimate=found, meets_deadline=_meets(found))
+        for option, found in zip(options, better, strict=False)
+    ]
+    return _numbered([*again, *options[REFINED:]])
+
+
+def _standing(options: Sequence[Option]) -> list[Option]:
+    drawn = [option.estimate.drawn for option in options]
+    both = zip(options, p_first(drawn), p_first(drawn, apart=True), strict=True)
+    return [replace(option, p_first=alike, p_first_apart=apart) for option, alike, apart in both]
+
+
+def _against_next(job: Job, options: Sequence[Option], as_of: datetime) -> Sensitivity | None:
+    """Return what would cost the first option its place; None where there is no second."""
+    if len(options) < 2:
+        return None
+    first, second = (Ranked(option.estimate, option.side) for option in options[:2])
+    return sensitivity(job, first, second, likely=LIKELY, from_at=as_of)
+
+
+def _meets(found: Estimate) -> bool:
+    return found.p_deadline is None or found.p_deadline >= LIKELY
+
+
+def _numbered(options: Sequence[Option]) -> list[Option]:
+    ordered = sorted(options, key=_order)
+    return [replace(option, rank=place) for place, option in enumerate(ordered, start=1)]
 
 
 def _order(option: Option) -> tuple[bool, float, str]:
     return not option.meets_deadline, option.estimate.effective_usd_per_gpu_hour.mean, option.pool.key
 
 
-def _explained(job: Job, options: list[Option], tariffs: Tariffs) -> tuple[Option, ...]:
+def _explained(
+    job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None
+) -> tuple[Option, ...]:
     placed = [_placed(option, tariffs) for option in options]
+    against = (
+        standing_words(placed[0].p_first, placed[0].p_first_apart, levers, placed[1].pool) if levers else ()
+    )
     return tuple(
         replace(
             option,
@@ -154,6 +217,7 @@ def _explained(job: Job, options: list[Option], tariffs: Tariffs) -> tuple[Optio
                 option.side,
                 meets_deadline=option.meets_deadline,
                 no_notice=option.no_notice,
+                standing=against if option.rank == 1 else (),
             ),
             fallbacks=fallbacks(option, options),
         )
@@ -167,45 +231,4 @@ def _placed(option: Option, tariffs: Tariffs) -> Option:
         option,
         notice_s=tariffs.notice_s(option.pool.provider).value,
         jurisdiction=law.tag if law else None,
-    )
-
-
-def fallbacks(chosen: Option, options: Sequence[Option]) -> tuple[str, ...]:
-    """Return up to three pools to go to next, best first, one per region and another region first.
-
-    Preemptions within a region come together, so the next best pool next door is worth less
-    than its price says. On-demand is no fallback here: it is where the deadline sends a run.
-    """
-    others = [
-        option
-        for option in options
-        if option.pool != chosen.pool and option.pool.capacity_type is not CapacityType.ON_DEMAND
-    ]
-    seen = {_place(chosen.pool)}
-    first: list[str] = []
-    later: list[str] = []
-    for option in sorted(others, key=lambda each: each.rank):
-        (later if _place(option.pool) in seen else first).append(option.pool.key)
-        seen.add(_place(option.pool))
-    return tuple([*first, *later][:MAX_FALLBACKS])
-
-
-def _place(pool: Pool) -> tuple[str, str]:
-    return pool.provider, pool.region
-
-
-def nothing_left(job: Job, rejected: Sequence[Rejection]) -> InsufficientHistory:
-    """Return the refusal for a job that no pool can take, with the counts by rule."""
-    if not rejected:
-        return InsufficientHistory(
-            f"The store knows no pool, so none can take the job {job.name!r}.",
-            fix="Type: lowtide collect recorded FOLDER, or lowtide collect sample for the synthetic market.",
-        )
-    counts: dict[str, int] = {}
-    for each in rejected:
-        counts[each.rule] = counts.get(each.rule, 0) + 1
-    told = ", ".join(f"{number} by {rule}" for rule, number in sorted(counts.items()))
-    return InsufficientHistory(
-        f"None of {len(rejected)} pools can take the job {job.name!r} ({told}).",
-        fix="Collect more history, widen the window (window_hours), or loosen the job's constraints.",
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from model.errors import InsufficientHistory
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Pool, PriceKind
@@ -158,3 +159,20 @@ def implausible_price(seen: PoolStatistics, usual: Mapping[tuple[str, str], floa
         f"{fmt.usd_per_hour(elsewhere)} for the same machine: a part of the price is likely missing."
     )
     return Rejection(pool=seen.pool, rule="implausible_price", reason=reason)
+
+
+def nothing_left(job: Job, rejected: Sequence[Rejection]) -> InsufficientHistory:
+    """Return the refusal for a job that no pool can take, with the counts by rule."""
+    if not rejected:
+        return InsufficientHistory(
+            f"The store knows no pool, so none can take the job {job.name!r}.",
+            fix="Type: lowtide collect recorded FOLDER, or lowtide collect sample for the synthetic market.",
+        )
+    counts: dict[str, int] = {}
+    for each in rejected:
+        counts[each.rule] = counts.get(each.rule, 0) + 1
+    told = ", ".join(f"{number} by {rule}" for rule, number in sorted(counts.items()))
+    return InsufficientHistory(
+        f"None of {len(rejected)} pools can take the job {job.name!r} ({told}).",
+        fix="Collect more history, widen the window (window_hours), or loosen the job's constraints.",
+    )

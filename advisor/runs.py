@@ -25,13 +25,15 @@ from trainer.plan import PlanStores
 from .accounting import account
 from .answers import instant, to_json
 from .evidence import take_evidence
+from .fallbacks import fallbacks
 from .intake import sift_events
 from .missing import Conflict
 from .planning import Placement, make_plan
 from .progress import RunClock, checkpoints
-from .recommend import Option, SidesOf, fallbacks, rank
+from .recommend import Option, rank
 from .rules import sift
 from .runstate import RunState, load
+from .shortlist import SidesOf
 from .sides import move, side_costs
 from .steering import Choice, contenders, directive, left_to_pay, next_choice, why_not
 from .wire import EventBatch, NextPoolRequest, RunRequest, StoresSection

@@ -29,8 +29,8 @@ from .collecting import Collecting
 from .jobfile import refuse_unsold
 from .market import capped, pool_answer, price_answer, probe_answer
 from .missing import Missing
-from .present import recommendation_bytes
-from .recommend import recommend
+from .recommending import Recommending
+from .refine import Refine
 from .runs import Runs
 from .wire import BackupRequest, CollectRequest, JobSpec, RecommendationRequest, SnapshotRequest, to_job
 
@@ -46,6 +46,7 @@ class Service:
         url: Where trainers reach the service; None where nothing listens.
         feeds: The live feeds that are configured.
         environ: Where their credentials are looked up by name.
+        refine: Estimates the best options once more; its answers are remembered.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class Service:
         url: str | None = None,
         feeds: FeedsConfig | None = None,
         environ: Mapping[str, str] | None = None,
+        refine: Refine | None = None,
     ) -> None:
         self.store, self.catalog, self.tariffs, self.clock = store, catalog, tariffs, clock
         self.url = url
         self.runs = Runs(self)
+        self.recommending = Recommending(self, refine)
         self.collecting = Collecting(
             store, clock=clock, config=feeds or FeedsConfig(), environ={} if environ is None else environ
         )
@@ -73,32 +76,11 @@ class Service:
             ImpossibleInput: The job contradicts itself or the market.
             InsufficientHistory: No pool can be ranked.
         """
-        as_of = request.as_of or self.clock()
-        job = self.job(request.spec, as_of)
-        known, refused = self.statistics(job, as_of, request.window_hours)
-        found = recommend(
-            job, known, refused, self.tariffs,
-            as_of=as_of, catalog=self.catalog, seed=request.seed, draws=request.draws,
-        )  # fmt: skip
-        used = [option.estimate.statistics for option in found.options]
-        name, body = recommendation_bytes(
-            found,
-            request,
-            age_s=self.age_s(as_of),
-            sources=sorted({source for seen in used for source in seen.sources}),
-            synthetic=any(seen.synthetic for seen in used),
-        )
-        self.store.save_recommendation(
-            name, as_of=as_of, request=request.model_dump_json().encode(), body=body
-        )
-        return body
+        return self.recommending.recommend(request)
 
     def recommendation(self, recommendation_id: str) -> bytes:
         """Return a stored recommendation, byte for byte."""
-        body = self.store.recommendation(recommendation_id)
-        if body is None:
-            raise Missing(f"There is no recommendation {recommendation_id!r} here.", fix="Ask for a new one.")
-        return body
+        return self.recommending.recommendation(recommendation_id)
 
     def job(self, spec: JobSpec, as_of: datetime) -> Job:
         """Return the job of a spec that starts at `as_of`, after asking whether anyone sells its GPUs."""

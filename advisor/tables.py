@@ -7,21 +7,22 @@ with one reason each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from model.article import MODE, ArticleCase, Rerun
-
 from . import format as fmt
+from .tables_standing import grade_cell, grade_line, screening_line, sensitivity_table
 
 Json = Mapping[str, Any]
 SHOWN = 8
-WIDE = 96  # Columns of a terminal from which all columns of the ranking fit.
+COLUMNS = (
+    "", "Pool", "USD/useful\nGPU-hour", "Cost", "Done after", "In time", "Saving", "Hazard", "Data",
+)  # fmt: skip
+WIDTHS = ((110, 9), (96, 8), (0, 6))  # From so many columns of a terminal on, so many of the ranking fit.
 WHOLE_USD = 1000.0  # From here on cents are noise.
 REASONS_OF = 2  # Options whose reasons are told in full.
 
@@ -36,54 +37,6 @@ def print_run(run: Json) -> None:
     Console().print(run_renderable(run))
 
 
-def print_article(case: ArticleCase) -> None:
-    """Print the worked example."""
-    Console(highlight=False).print(Text(article_text(case)), soft_wrap=True)
-
-
-def article_answer(case: ArticleCase) -> dict[str, Any]:
-    """Return the worked example for `--json`: both ways to rerun lost hours, money as decimal strings."""
-    cases = {rerun: replace(case, rerun=rerun) for rerun in ("on_demand", "spot")}
-    figures = {
-        rerun: {
-            "cost_usd": str(each.cost),
-            "savings": float(each.savings),
-            "finish_hours": float(each.finish_hours),
-            "breakeven_lost_hours": None
-            if each.breakeven_lost_hours is None
-            else float(each.breakeven_lost_hours),
-        }
-        for rerun, each in cases.items()
-    }
-    return {"mode": MODE, "on_demand_cost_usd": str(case.baseline), "rerun": case.rerun, "by_rerun": figures}
-
-
-def article_text(case: ArticleCase) -> str:
-    """Return the worked example as lines: its own way to rerun lost hours first, then the other."""
-    other: Rerun = "spot" if case.rerun == "on_demand" else "on_demand"
-    return "\n".join(
-        (
-            f"Accounting mode {MODE}: {_plain(case.lost_hours)} lost hours are an input, not a prediction.",
-            f"On-demand: {fmt.usd(case.baseline)} for {_plain(case.hours)} h.",
-            _article_line(case),
-            _article_line(replace(case, rerun=other)),
-        )
-    )
-
-
-def _article_line(case: ArticleCase) -> str:
-    limit = case.breakeven_lost_hours
-    pays = "at any loss" if limit is None else f"up to {_plain(limit)} lost hours"
-    return (
-        f"Spot, lost hours done again on {case.rerun.replace('_', '-')}: {fmt.usd(case.cost)}, savings "
-        f"{fmt.percent(case.savings, 2)}, finished after {_plain(case.finish_hours)} h; pays {pays}."
-    )
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"
-
-
 def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> RenderableType:
     """Return a ranking with its reasons, its parts, and what was rejected and why."""
     best = answer["options"][:REASONS_OF]
@@ -91,7 +44,9 @@ def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> Renderable
         Text(_headline(answer), style="bold"),
         Ranking(answer, shown),
         Text(_more(answer, shown)),
+        *(line for line in (screening_line(answer),) if line),
         *(_reasons(option) for option in best),
+        *(table for table in (sensitivity_table(answer, _table),) if table),
         parts_table(answer["options"][:1]),
         rejected_table(answer["rejected"]),
         Text(
@@ -113,7 +68,7 @@ def shown_options(options: Sequence[Json], shown: int) -> list[Json]:
 class Ranking:
     """The ranked options: effective price, cost and finish, each with its P10 – P90 below.
 
-    A narrow terminal is spared the last two columns, which the reasons say in words.
+    A narrow terminal is spared the last three columns, which the reasons say in words.
     """
 
     answer: Json
@@ -121,11 +76,10 @@ class Ranking:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render for the width at hand."""
-        wide = options.max_width >= WIDE
-        names = ("", "Pool", "USD/useful\nGPU-hour", "Cost", "Done after", "In time", "Saving", "Hazard")
-        table = _table(*(names if wide else names[:-2]))
+        fits = next(count for width, count in WIDTHS if options.max_width >= width)
+        table = _table(*COLUMNS[:fits])
         for option in shown_options(self.answer["options"], self.shown):
-            table.add_row(*(_cells(option) if wide else _cells(option)[:-2]))
+            table.add_row(*_cells(option)[:fits])
         yield table
 
 
@@ -139,6 +93,7 @@ def _cells(option: Json) -> list[str | Text]:
         fmt.percent(option["p_deadline"]),
         fmt.percent(option["saving"]),
         hazard_words(option["hazard"]),
+        grade_cell(option),
     ]
 
 
@@ -250,7 +205,8 @@ def _more(answer: Json, shown: int) -> str:
 
 
 def _reasons(option: Json) -> Text:
-    lines = [f"{option['rank']}. {pool_words(option).plain}", *(f"   · {why}" for why in option["reasons"])]
+    whys = [*option["reasons"], *(line for line in (grade_line(option),) if line)]
+    lines = [f"{option['rank']}. {pool_words(option).plain}", *(f"   · {why}" for why in whys)]
     return Text("\n".join(lines))
 
 

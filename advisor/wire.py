@@ -128,6 +128,7 @@ class RecommendationRequest(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     window_hours: Annotated[float, Field(ge=1, le=24 * 3660)] = 720.0
     draws: Annotated[int, Field(ge=100, le=20_000)] = 4000
+    pools: Names = []  # Keys of pools to estimate however many there are; none is left out for it.
 
 
 class StoresSection(Strict):

@@ -13,6 +13,7 @@ import model_interval
 import model_intervals
 import model_lives
 import model_price
+import model_screen
 import model_simulator
 from harness import start
 from model_data import recorded_sets
@@ -25,6 +26,7 @@ FIGURES = (
     model_interval.figures,
     model_intervals.figures,
     model_simulator.figures,
+    model_screen.figures,
 )
 
 

@@ -9,6 +9,7 @@ Shapes: D = draws.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -18,10 +19,11 @@ from .errors import ImpossibleInput
 from .estimate import Estimate, PoolStatistics
 from .job import Job
 from .lifetime import Belief
-from .placement import Placement, SideCosts, gang_hazard, placed
+from .placement import Outcome, Placement, SideCosts, gang_hazard, placed
 from .report import drawn_prices, parts, refuse, report
+from .validity import Floats
 
-__all__ = ["SideCosts", "estimate"]
+__all__ = ["DrawnCourses", "SideCosts", "drawn_courses", "estimate"]
 
 LONGEST_HOURS = 1e6  # Beyond a century a job is taken never to end on this pool.
 
@@ -54,6 +56,28 @@ def estimate(
             interval keeps its promised most lost work, or it would never end on this pool.
         InsufficientHistory: The pool's hazard is unknown.
     """
+    found = drawn_courses(job, statistics, side, draws=draws, seed=seed, from_at=from_at)
+    placement = found.placement
+    in_parts = parts(placement, found.mean, found.price_usd_per_hour, stall_hours=placement.stall_hours)
+    return report(
+        placement, found.mean, found.drawn, in_parts, method="closed_form", seed=seed, from_at=from_at
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnCourses:
+    """What an estimate summarises: the job placed, its conditional means, and the drawn courses."""
+
+    placement: Placement
+    mean: Outcome
+    drawn: Outcome
+    price_usd_per_hour: Floats
+
+
+def drawn_courses(
+    job: Job, statistics: PoolStatistics, side: SideCosts, *, draws: int, seed: int, from_at: datetime
+) -> DrawnCourses:
+    """Return the drawn courses behind `estimate`, arrays of D; arguments and refusals are its own."""
     refuse(job, statistics, draws, from_at)
     placement = placed(job, statistics, side, statistics.hazard_per_hour)
     luck = Luck.of(draws, seed)
@@ -67,8 +91,7 @@ def estimate(
     drawn_case = happening_draw(placement.work_hours, placement.cadence, hazard, gap, luck)
     mean = placement.outcome(mean_case, price, chance * gap)
     drawn = placement.outcome(drawn_case, price, first_waits(chance, gap, luck))
-    in_parts = parts(placement, mean, price, stall_hours=placement.stall_hours)
-    return report(placement, mean, drawn, in_parts, method="closed_form", seed=seed, from_at=from_at)
+    return DrawnCourses(placement=placement, mean=mean, drawn=drawn, price_usd_per_hour=price)
 
 
 def _refuse_endless(placement: Placement, mean: Happening) -> None:

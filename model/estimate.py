@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .lifetime import Belief
 from .market import Evidence, Pool, PriceKind, Sku
 from .published import Published
+from .validity import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class PoolStatistics:
     sources: tuple[str, ...]
     synthetic: bool
     published: Published | None = None  # The band the hazard rests on, where it rests on one.
+    own_preemptions: int = 0  # Of the pool itself, where evidence is borrowed and the counts are others'.
+    own_exposure_hours: float = 0.0
 
     def hazard_quantile_per_hour(self, probability: float) -> float:
         """Hazard per instance-hour not exceeded with that probability."""
@@ -92,6 +98,14 @@ class Parts:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """The courses an estimate was drawn from, D of them, paired with those of every other pool."""
+
+    effective_usd_per_gpu_hour_D: Floats
+    in_time_D: NDArray[np.bool_]  # True throughout where there is no deadline.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """Effective price, cost and finish of one job on one pool, with intervals."""
@@ -119,6 +133,7 @@ class Estimate:
     draws: int
     seed: int
     paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.
+    drawn: Drawn | None = field(default=None, compare=False, repr=False)  # For ranking; never stored.
 
     @property
     def pool(self) -> Pool:

@@ -30,6 +30,8 @@ class Danger:
     exposure_hours: float
     borrowed_from: str | None = None
     published: Published | None = None  # The band the belief rests on; None where it rests on sightings.
+    own_preemptions: int = 0  # Of the pool itself, where the counts above are its siblings'.
+    own_exposure_hours: float = 0.0
 
 
 def danger(
@@ -88,6 +90,8 @@ def _borrowed(
         evidence=Evidence.BORROWED,
         preemptions=preemptions,
         exposure_hours=exposed,
+        own_preemptions=own,
+        own_exposure_hours=own_hours,
         borrowed_from=(
             f"hazard from {len(seen)} sibling pool{'s' * (len(seen) > 1)} in {siblings.scope}: "
             f"{preemptions} {_what(kind)} in {exposed:.0f} h{_besides(own, own_hours)}{beside}"

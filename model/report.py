@@ -15,7 +15,7 @@ import numpy as np
 from .breakeven import breakeven_hazard_per_hour
 from .draws import Luck, lognormals
 from .errors import ImpossibleInput, InsufficientHistory
-from .estimate import Estimate, Parts, PoolStatistics, Spread
+from .estimate import Drawn, Estimate, Parts, PoolStatistics, Spread
 from .job import SECONDS_PER_HOUR, Job
 from .market import Evidence
 from .placement import Outcome, Placement
@@ -144,6 +144,8 @@ def report(
     job, wall = placement.job, _spread(mean.wall_hours, drawn.wall_hours)
     cost = _spread(mean.cost_usd, drawn.cost_usd)
     on_demand = placement.on_demand_cost_usd
+    limit_hours = hours_to_deadline(job, from_at)
+    in_time = drawn.wall_hours <= (np.inf if limit_hours is None else limit_hours)
     return Estimate(
         statistics=placement.statistics,
         method=method,
@@ -159,7 +161,7 @@ def report(
         lost_work_hours=_spread(mean.lost_hours, drawn.lost_hours),
         preemptions=_spread(mean.preemptions, drawn.preemptions),
         goodput=placement.work_hours / wall.mean,
-        p_deadline=_share_within(drawn.wall_hours, hours_to_deadline(job, from_at)),
+        p_deadline=_share_within(drawn.wall_hours, limit_hours),
         p_budget=_share_within(drawn.cost_usd, job.budget_usd),
         parts=parts,
         on_demand_cost_usd=on_demand,
@@ -168,6 +170,7 @@ def report(
         draws=drawn.cost_usd.size,
         seed=seed,
         paths_error=paths_error,
+        drawn=Drawn(drawn.effective_usd_per_gpu_hour, in_time),
     )
 
 

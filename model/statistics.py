@@ -148,6 +148,8 @@ def _believed(
         sources=tuple(sorted({*history.sources, used.source_id})) if used else history.sources,
         synthetic=history.synthetic or (used is not None and used.synthetic),
         published=believed.published,
+        own_preemptions=believed.own_preemptions,
+        own_exposure_hours=believed.own_exposure_hours,
     )
 
 

@@ -20,6 +20,9 @@ from ._common import as_of_option, emit, history_options, sample_option, service
 @click.option(
     "--top", type=click.IntRange(1), default=8, show_default=True, help="How many options to print."
 )
+@click.option(
+    "--pool", "pools", multiple=True, metavar="KEY", help="Estimate this pool however many there are."
+)
 @sample_option
 @service_options
 def command(
@@ -29,6 +32,7 @@ def command(
     borrow: str | None,
     seed: int,
     top: int,
+    pools: tuple[str, ...],
     sample: int | None,
     url: str | None,
     store: str | None,
@@ -42,7 +46,8 @@ def command(
 
     from ..connect import connected, newest
     from ..jobfile import borrowing, read
-    from ..tables import article_answer, print_article, print_recommendation
+    from ..tables import print_recommendation
+    from ..tables_article import article_answer, print_article
 
     found = read(job)
     if isinstance(found, ArticleCase):
@@ -51,7 +56,7 @@ def command(
     with connected(url=url, store=store, sample=sample) as client:
         spec = borrowing(found, borrow)
         asked = newest(client) if as_of is None and sample is not None else as_of
-        answer = client.recommend(spec, as_of=asked, window_hours=window_hours, seed=seed)
+        answer = client.recommend(spec, as_of=asked, window_hours=window_hours, seed=seed, pools=pools)
     if as_json:
         emit(answer)
     else:

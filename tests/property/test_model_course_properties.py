@@ -10,16 +10,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.course_billing import Billing, Notice
 from model.course import Courses, run
+from model.course_billing import Billing, Notice
 from model.course_markets import Fixed, Renewing
-from model.estimate import PoolStatistics
+from model.estimate import Drawn, PoolStatistics
 from model.goodput import Cadence, expected
 from model.job import Job, Overheads
 from model.market import CapacityType, Evidence, Pool, PriceKind, Sku
 from model.placement import SideCosts
 from model.simulated import simulated_estimate, simulation
-from model.standing import first_chances
+from model.standing import p_first
 
 AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
 SKU = Sku(provider="aws", name="p5.48xlarge", gpu_model="H100-80GB", gpu_count=8)
@@ -186,8 +186,12 @@ def test_permuting_pools_permutes_the_answer(job, pools, seed, order):
             simulation(job, each, side, market, seed=seed, from_at=AS_OF).outcome
             for each, market in zip(candidates, markets, strict=True)
         ]
-        price = [outcome.effective_usd_per_gpu_hour for outcome in found]
-        return first_chances(np.array(price)).tolist()
+        always = np.ones(100, dtype=bool)
+        return [
+            float(won)
+            for won in p_first([Drawn(outcome.effective_usd_per_gpu_hour, always) for outcome in found])
+            if won is not None
+        ]
 
     places = list(range(len(pools)))
     order.shuffle(places)

@@ -69,6 +69,36 @@ def test_the_stored_recommendation_is_byte_for_byte_what_was_answered(http, spec
     assert again.content == answered.content
 
 
+def test_every_option_says_how_good_its_data_is_and_how_often_it_would_be_first(recommended):
+    east = recommended["options"][0]
+    # By hand: 28 drops in 616 h of its own, and its one sibling as prior.
+    assert (east["grade"]["events"], east["grade"]["exposure_hours"]) == (28, pytest.approx(616.0))
+    assert east["grade"]["letter"] in ("A", "B")
+    assert 0 <= east["grade"]["prior_share"] < 0.5
+    assert east["grade"]["newest_age_s"] == 600.0
+    for chance in ("p_first", "p_first_apart"):
+        assert sum(option[chance] for option in recommended["options"]) == pytest.approx(1.0, abs=0.05)
+    contract = next(option for option in recommended["options"] if option["capacity_type"] == "on_demand")
+    assert "not taken back by contract" in contract["grade"]["words"]
+
+
+def test_an_answer_says_what_would_cost_the_first_its_place(recommended):
+    found = recommended["sensitivity"]
+    assert found["against"] == recommended["options"][1]["pool_id"]
+    assert found["method"] == "closed_form"
+    levers = {lever["name"]: lever for lever in found["levers"]}
+    assert set(levers) >= {"price", "preemption_rate", "gap", "pause"}
+    assert levers["price"]["now"] == 1.0
+    assert levers["price"]["loses_rank_1_above"] > 1.0
+    assert recommended["screening"] is None
+
+
+def test_a_pool_may_be_named_and_few_pools_are_all_estimated_anyway(http, spec):
+    plain, named = ask(http, spec).json(), ask(http, spec, pools=[EAST]).json()
+    assert named == plain
+    assert ask(http, spec, pools=["x"] * 101).status_code == 422
+
+
 def test_the_same_question_has_the_same_bytes(http, spec):
     assert ask(http, spec, seed=3).content == ask(http, spec, seed=3).content
 

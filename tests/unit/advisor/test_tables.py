@@ -10,13 +10,13 @@ from rich.console import Console
 
 from advisor.tables import (
     Ranking,
-    article_text,
     hazard_words,
     ingest_renderable,
     recommendation_renderable,
     rejected_table,
     shown_options,
 )
+from advisor.tables_article import article_text
 from model.article import ArticleCase
 
 SPREAD = {"mean": 12.4, "p10": 11.9, "p50": 12.3, "p90": 13.6}
@@ -132,3 +132,49 @@ def test_a_narrow_terminal_breaks_no_number_and_a_wide_one_has_every_column():
 def test_a_published_hazard_shows_both_its_ends():
     hazard = {"evidence": "published", "per_hour": 0.036, "p10_per_hour": 7.6e-5, "p90_per_hour": 0.105}
     assert hazard_words(hazard) == "7.6e-05 – 0.105/h\npublished"
+
+
+def test_the_data_column_gives_way_first_on_a_narrow_terminal_and_older_answers_show_a_dash():
+    graded = option(1) | {"grade": {"letter": "B", "words": "8 drops of its own"}, "p_first_apart": 0.634}
+    answer = {"options": [graded, option(2)]}
+    text = shown(Ranking(answer), 120)
+    assert "B" in text.split("Data")[1]
+    assert "1st in 63 %" in text
+    assert "Data" not in shown(Ranking(answer), 100)
+    assert "Hazard" in shown(Ranking(answer), 100)
+
+
+def test_grade_sensitivity_and_screening_are_told_below_the_ranking():
+    graded = option(1) | {"grade": {"letter": "B", "words": "8 drops of its own"}, "p_first_apart": 0.634}
+    lever = {
+        "name": "preemption_rate", "unit": "per instance-hour", "now": 0.02, "factor": 2.0,
+        "effective_usd_per_gpu_hour": 13.1, "keeps_rank_1": False, "loses_rank_1_above": 0.031,
+    }  # fmt: skip
+    never = lever | {
+        "name": "price",
+        "now": 4.0,
+        "factor": 1.1,
+        "keeps_rank_1": True,
+        "loses_rank_1_above": None,
+    }
+    answer = {
+        "recommendation_id": "rec-0000000000000001",
+        "as_of": "2026-01-31T12:00:00Z",
+        "age_s": 600.0,
+        "synthetic": False,
+        "spec": {"job": {"name": "llm", "gpus": 64, "useful_hours": 24.0}},
+        "options": [graded, option(2)],
+        "rejected": [],
+        "sensitivity": {"against": "x", "method": "closed_form", "levers": [lever, never]},
+        "screening": {
+            "method": "closed_form", "screened": 20000, "estimated": 51, "screened_out": 19949,
+            "best": [{"pool_id": "aws/x", "reason": "Dearer."}],
+        },
+    }  # fmt: skip
+    text = shown(recommendation_renderable(answer))
+    assert "Data B: 8 drops of its own." in text
+    assert "preemption rate ×2" in text
+    assert "0.031/h" in text
+    assert "price +10 %" in text
+    assert "20,000 pools were screened by the closed form, 51 of them estimated, 19,949 left out." in text
+    assert "The best of those: aws/x. Dearer." in text

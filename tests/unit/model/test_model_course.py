@@ -8,8 +8,8 @@ from math import exp, expm1, inf
 import numpy as np
 import pytest
 
-from model.course_billing import Billing, Notice
 from model.course import Courses, run
+from model.course_billing import Billing, Notice
 from model.course_markets import Fixed, Renewing
 from model.errors import ImpossibleInput
 from model.goodput import Cadence, excess, expected

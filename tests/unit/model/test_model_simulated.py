@@ -9,9 +9,9 @@ from math import inf
 import numpy as np
 import pytest
 
-from model.course_billing import Billing, Notice
 from model.convergence import quantile_error
 from model.cost import estimate
+from model.course_billing import Billing, Notice
 from model.course_markets import Fixed, Renewing, believed
 from model.errors import ImpossibleInput, InsufficientHistory
 from model.interval import exact_hours
