@@ -33,6 +33,7 @@ from .answers import (
     to_json,
 )
 from .recommend import Option, Recommendation
+from .siting_words import siting_out
 from .used import Shipped
 from .wire import RecommendationRequest
 
@@ -104,6 +105,7 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         notice_s=option.notice_s,
         no_notice=option.no_notice,
         jurisdiction=option.jurisdiction,
+        siting=siting_out(option.siting) if option.siting else None,
         **_predicted(found, as_of),
     )
 

@@ -10,15 +10,23 @@ from model.cost import SideCosts
 from model.estimate import Estimate, PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Evidence, PriceKind
+from model.siting import Sited
 
 from . import format as fmt
+from .siting_words import brought_words, siting_reason
 
 OLD_PRICE_S = 14 * 86400.0
 NO_NOTICE = "Reckon with no notice before a preemption: the provider gives none, or none is known."
 
 
 def reasons_for(
-    job: Job, found: Estimate, side: SideCosts, *, meets_deadline: bool, no_notice: bool = False
+    job: Job,
+    found: Estimate,
+    side: SideCosts,
+    *,
+    meets_deadline: bool,
+    no_notice: bool = False,
+    sited: Sited | None = None,
 ) -> tuple[str, ...]:
     """Return the sentences for one option, most telling first."""
     told = [
@@ -27,7 +35,8 @@ def reasons_for(
         _breakeven(found),
         _evidence(found.statistics),
         _capacity(found.statistics),
-        _moving(job, side),
+        brought_words(job, sited) if sited else _moving(job, side),
+        siting_reason(job, sited) if sited else None,
         NO_NOTICE if no_notice else None,
         _budget(found),
         _price_origin(found.statistics),

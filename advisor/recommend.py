@@ -20,11 +20,12 @@ from model.estimate import Estimate, PoolStatistics
 from model.evidence import NOT_TAKEN_BACK
 from model.job import Job
 from model.market import CapacityType, Pool
+from model.siting import NoSiting, Sited
 from model.statistics import Refusal
 
 from .reasons import reasons_for
 from .rules import Rejection, sift
-from .sides import side_costs
+from .siting import TariffRates, sited_on
 from .used import Shipped, figures_used
 
 LIKELY = 0.5  # An option that meets the deadline less often than this is ranked after the rest.
@@ -42,6 +43,7 @@ class Option:
     reasons: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()  # Pool keys, best first.
     notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
+    siting: Sited | None = None  # Where data is used from and checkpoints live, and what else was priced.
     jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
 
     @property
@@ -97,15 +99,19 @@ def recommend(
         InsufficientHistory: Not one pool can be ranked.
     """
     figures: dict[str, Shipped] = {}
+    sited: dict[Pool, Sited] = {}
+    rates = TariffRates(tariffs)
+    kept, rejected = sift(statistics, refusals, job, as_of)
+    pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:
-        found, used = side_costs(job, seen.pool, tariffs)
+        sited[seen.pool], used = sited_on(job, seen, rates, away=pools, from_at=as_of)
         figures.update((figure.name, figure) for figure in used)
-        return found
+        return sited[seen.pool].chosen.side
 
-    kept, rejected = sift(statistics, refusals, job, as_of)
     options, failed = rank(job, kept, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *failed], key=lambda each: each.pool.key)
+    options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:
         raise nothing_left(job, rejected)
     used = [option.estimate.statistics for option in options]
@@ -131,7 +137,8 @@ def rank(
             side = sides(seen)
             found = estimate(job, seen, side, draws=draws, seed=seed, from_at=as_of)
         except LowtideError as why:
-            failed.append(Rejection(pool=seen.pool, rule="no_estimate", reason=why.seen))
+            rule = "residency" if isinstance(why, NoSiting) else "no_estimate"
+            failed.append(Rejection(pool=seen.pool, rule=rule, reason=why.seen))
             continue
         meets = found.p_deadline is None or found.p_deadline >= LIKELY
         options.append(Option(rank=0, estimate=found, side=side, meets_deadline=meets))
@@ -154,6 +161,7 @@ def _explained(job: Job, options: list[Option], tariffs: Tariffs) -> tuple[Optio
                 option.side,
                 meets_deadline=option.meets_deadline,
                 no_notice=option.no_notice,
+                sited=option.siting,
             ),
             fallbacks=fallbacks(option, options),
         )

@@ -18,6 +18,7 @@ from rich.text import Text
 from model.article import MODE, ArticleCase, Rerun
 
 from . import format as fmt
+from .siting_tables import siting_renderable
 
 Json = Mapping[str, Any]
 SHOWN = 8
@@ -92,6 +93,7 @@ def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> Renderable
         Ranking(answer, shown),
         Text(_more(answer, shown)),
         *(_reasons(option) for option in best),
+        *(siting_renderable(option) for option in answer["options"][:1]),
         parts_table(answer["options"][:1]),
         rejected_table(answer["rejected"]),
         Text(

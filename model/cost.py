@@ -152,7 +152,7 @@ def _parts(placement: Placement, mean: Outcome, price: Floats) -> Parts:
         waiting=float(np.mean(mean.waiting_hours))
         * placement.job.value_of_time_usd_per_hour
         / placement.useful_gpu_hours,
-        egress=placement.side.egress_usd / placement.useful_gpu_hours,
+        egress=float(np.mean(placement.moved_usd(mean.preemptions))) / placement.useful_gpu_hours,
         storage=float(np.mean(mean.wall_hours))
         * placement.side.storage_usd_per_hour
         / placement.useful_gpu_hours,
