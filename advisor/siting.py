@@ -8,6 +8,7 @@ data nor rules for its checkpoints keeps them beside its GPUs, and nothing else 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from collector.figures import Figure
@@ -15,7 +16,8 @@ from collector.tariffs import Tariffs
 from model.estimate import PoolStatistics
 from model.job import SECONDS_PER_HOUR, Job
 from model.market import Pool
-from model.siting import Place, Sited, best_siting
+from model.placement import SideCosts
+from model.siting import DataWay, Place, Sited, best_siting
 from model.siting_cost import pricer
 
 from .sides import RETAINED_CHECKPOINTS, TRANSFER, TRANSFER_BYTES_PER_S
@@ -101,6 +103,14 @@ def sited_on(
     asked = rates.again()
     pricer(job, seen, asked, here=here, away=(), retained=RETAINED_CHECKPOINTS)(found.chosen.siting)
     return found, list(asked.used.values())
+
+
+def settled_side(sited: Sited, *, here: bool) -> SideCosts:
+    """Return a siting's side costs; what was brought once is not brought again."""
+    chosen = sited.chosen
+    if not here or chosen.siting.data is DataWay.READ:
+        return chosen.side
+    return replace(chosen.side, egress_usd=0.0, egress_hours=0.0)
 
 
 def copies_of(job: Job, rates: TariffRates) -> list[Place]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cost import LONGEST_HOURS
 from .draws import happening_mean
 from .egress import egress_usd, move_hours, storage_usd_per_hour
 from .estimate import PoolStatistics
@@ -110,7 +111,7 @@ def mean_cost(job: Job, statistics: PoolStatistics, side: SideCosts) -> tuple[fl
         found = placement.outcome(case, price, placement.first_wait_chance * gap)
     valued = float(found.effective_usd_per_gpu_hour[0]) * placement.useful_gpu_hours
     wall = float(found.wall_hours[0])
-    return (valued, wall) if np.isfinite(valued) and np.isfinite(wall) else (float("inf"), float("inf"))
+    return (valued, wall) if wall < LONGEST_HOURS else (float("inf"), float("inf"))
 
 
 def carried(rates: Rates, start: Place | None, end: Place, moved_bytes: float) -> Bytes:
