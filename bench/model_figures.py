@@ -9,10 +9,11 @@ import sys
 
 import model_forecast
 import model_lives
+import model_portfolio
 from harness import start
 from model_data import recorded_sets
 
-FIGURES = (model_forecast.figures, model_lives.figures)
+FIGURES = (model_forecast.figures, model_lives.figures, model_portfolio.figures)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from math import ceil
 
 import numpy as np
 
-from .allocation_milp import Solved, solve
+from .allocation_milp import Solved, relaxed_nodes, solve
 from .allocation_terms import Judged, Place, Wish, judged, loss_of
 from .errors import ImpossibleInput, InsufficientHistory
 from .scenarios import Scenarios, reduced, tail_mean
@@ -71,11 +71,11 @@ def allocate(
     known, sites = scenarios.chosen(order), [places[index] for index in order]
     _refuse_small(known, sites, wish)
     first = reduced(known, most_scenarios, _plain_score(known, wish))
-    solved = solve(first, sites, wish, binary=binary)
-    raised = wish
-    for _ in range(3):
-        few = reduced(known, most_scenarios, loss_of(known, sites, solved.nodes_J))
+    nodes_J, raised = relaxed_nodes(first, sites, wish), wish
+    for _ in range(ROUNDS):
+        few = reduced(known, most_scenarios, loss_of(known, sites, nodes_J))
         solved = solve(few, sites, raised, binary=binary)
+        nodes_J = solved.nodes_J
         found = judged(known, sites, solved.nodes_J, wish)
         if found.met_share >= 1 - wish.short - 1e-12:
             break

@@ -31,8 +31,17 @@ GAP = 1e-3  # Distance to the best bound at which a solution is good enough.
 MOST_NODES = 2000  # Of the search tree: a limit on time would let a slow machine answer differently.
 MOST_CUTS = 300
 SWEEPS = 3  # Over all regions, each given up or taken on.
-MOST_WHOLE = 16  # Pools whose whole nodes are searched: those the relaxation uses, and the nearest to it.
-EXACT = 1e-6  # Relative violation below which a weighting is met.
+MOST_WHOLE = 60  # Pools whose whole nodes are sought; of more, those nearest to what the relaxation uses.
+EXACT = 1e-6  # Relative difference that is none.
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """Parts of nodes by pool, what a first node of each adds to the score, and the score."""
+
+    score: float
+    nodes_J: Floats
+    worth_J: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +62,24 @@ def solve(scenarios: Scenarios, places: Sequence[Place], wish: Wish, *, binary: 
     scipy.optimize.milp.
     """
     programme = _Programme(scenarios, places, wish, binary and wish.short > 0)
-    bound, worth_J = programme.relaxed()
-    kept = np.sort(np.argsort(worth_J, kind="stable")[:MOST_WHOLE])
+    parts = programme.relaxed()
+    kept = np.sort(np.argsort(parts.worth_J, kind="stable")[:MOST_WHOLE])
     if len(kept) < len(places):
         few = scenarios.chosen(kept)
         programme = _Programme(few, [places[i] for i in kept], wish, programme.binary, usd=programme.usd)
         programme.relaxed()
     nodes_J = np.zeros(len(places))
     nodes_J[kept], score = programme.whole()
-    return Solved(nodes_J=nodes_J, gap=max(score / bound - 1.0, 0.0) if bound > 0 else 0.0)
+    return Solved(nodes_J=nodes_J, gap=max(score / parts.score - 1.0, 0.0) if parts.score > 0 else 0.0)
+
+
+def relaxed_nodes(scenarios: Scenarios, places: Sequence[Place], wish: Wish) -> Floats:
+    """Return the best parts of nodes by pool: near enough to see which scenarios will hurt.
+
+    Raises:
+        ImpossibleInput: Nothing satisfies quotas, region share and the shortfall rule together.
+    """
+    return _Programme(scenarios, places, wish, binary=False).relaxed().nodes_J
 
 
 class _Programme:
@@ -87,8 +105,8 @@ class _Programme:
         self.least: list[float] = []
         self._fixed()
 
-    def relaxed(self, used_R: Floats | None = None, above: float = np.inf) -> tuple[float, Floats]:
-        """Return the least score with parts of nodes, and by pool what a first node adds to it.
+    def relaxed(self, used_R: Floats | None = None, above: float = np.inf) -> Relaxed:
+        """Return the best parts of nodes.
 
         With regions given, of exactly those. It stops once the score is `above`, for cuts only raise it.
 
@@ -108,9 +126,11 @@ class _Programme:
             )
             if found.x is None:
                 raise self._impossible()
-            if found.fun >= above or not self._cut(found.x, EXACT):
+            if found.fun >= above or not self._cut(found.x, GAP / 10):
                 break
-        return float(found.fun), np.where(found.x[self.x] > EXACT, 0.0, found.lower.marginals[self.x])
+        nodes_J = found.x[self.x]
+        worth_J = np.where(nodes_J > EXACT, 0.0, found.lower.marginals[self.x])
+        return Relaxed(float(found.fun), nodes_J, worth_J)
 
     def whole(self) -> tuple[Floats, float]:
         """Return the best whole nodes, and their score.
@@ -160,7 +180,7 @@ class _Programme:
 
     def _score(self, used_R: Floats, above: float = np.inf) -> float:
         try:
-            return self.relaxed(used_R, above)[0]
+            return self.relaxed(used_R, above).score
         except ImpossibleInput:  # Too few regions to hold the work.
             return float("inf")
 

@@ -141,20 +141,20 @@ def floor_nodes(
 
 
 def last_safe_switch_hours(
-    hours_to_deadline: float,
-    work_left_hours: float,
+    hours_to_deadline: ArrayLike,
+    work_left_hours: ArrayLike,
     *,
     save_share: float = 0.0,
     restart_hours: float = 0.0,
     save_lag_hours: float = 0.0,
     poll_hours: float = 0.0,
-) -> float:
+) -> Floats:
     """Return how long from now leaving for on-demand still saves the deadline; below 0 it is too late (F11s).
 
     D - (w (1 + C / tau) + R + U + one poll), w the work that a checkpoint does not hold yet.
 
     Args:
-        hours_to_deadline: D.
+        hours_to_deadline: D, broadcastable with the work.
         work_left_hours: w, at full throughput on the on-demand machines.
         save_share: C / tau, what saving adds to work.
         restart_hours: R.
@@ -169,6 +169,6 @@ def last_safe_switch_hours(
     names = ("Time to the deadline", "Work left", "Save share", "Restart", "Save lag", "Poll")
     given = (hours_to_deadline, work_left_hours, save_share, restart_hours, save_lag_hours, poll_hours)
     left, work, saving, restart, lag, poll = (
-        float(quantity(name, value, "h")) for name, value in zip(names, given, strict=True)
+        quantity(name, value, "h") for name, value in zip(names, given, strict=True)
     )
     return left - (work * (1 + saving) + restart + lag + poll)
