@@ -75,13 +75,22 @@ class _Run:
         self._work()
 
     def _rescue(self, tick: int) -> None:
-        """Finish on on-demand where waiting a tick longer would miss the deadline."""
-        left = self.task.work - self.done
+        """Finish on on-demand where a loss in the next tick would leave too little time.
+
+        Raises:
+            RuntimeError: A deadline was missed, so the rule or this replay is wrong.
+        """
+        left, time_left = self.task.work - self.done, self.task.deadline - tick * self.market.tick_hours
+        saved = np.floor(self.done / self.task.save_every + 1e-9) * self.task.save_every
         safe = last_safe_switch_hours(
-            max(self.task.deadline - tick * self.market.tick_hours, 0.0), np.maximum(left, 0.0),
+            max(time_left, 0.0), np.maximum(self.task.work - saved, 0.0),
             restart_hours=self.task.restart, poll_hours=self.market.tick_hours,
         )  # fmt: skip
         now = (safe <= 0) & ~self.over
+        if (now & (left + self.task.restart > time_left + 1e-9)).any():
+            raise RuntimeError(
+                f"{now.sum()} starts are too late at hour {tick * self.market.tick_hours:.2f}."
+            )
         self.usd += now * (left + self.task.restart) * self.market.on_demand_usd
         self.over |= now
 

@@ -27,7 +27,8 @@ from .errors import ImpossibleInput
 from .scenarios import Scenarios, tail_weights
 from .validity import Floats
 
-GAP = 1e-3  # Distance to the best bound at which a solution is good enough.
+GAP = 2e-3  # Distance to the best bound that is good enough: 500 scenarios know no mean better than this.
+ROUGH = 1e-2  # The same where only regions are to be chosen, which a search then betters.
 MOST_NODES = 2000  # Of the search tree: a limit on time would let a slow machine answer differently.
 MOST_CUTS = 300
 SWEEPS = 3  # Over all regions, each given up or taken on.
@@ -126,7 +127,7 @@ class _Programme:
             )
             if found.x is None:
                 raise self._impossible()
-            if found.fun >= above or not self._cut(found.x, GAP / 10):
+            if found.fun >= above or not self._cut(found.x, GAP / 20):
                 break
         nodes_J = found.x[self.x]
         worth_J = np.where(nodes_J > EXACT, 0.0, found.lower.marginals[self.x])
@@ -141,14 +142,15 @@ class _Programme:
         Raises:
             ImpossibleInput: Nothing satisfies the rows.
         """
-        used_R = self._regions(self._whole(np.zeros(len(self.regions)), self.high[self.r])[self.r])
+        first = self._whole(np.zeros(len(self.regions)), self.high[self.r], ROUGH)
+        used_R = self._regions(first[self.r])
         for _ in range(MOST_CUTS):
-            best = self._whole(used_R, used_R)
+            best = self._whole(used_R, used_R, GAP)
             if not self._cut(best, GAP):
                 break
         return best[self.x], float(self._objective() @ best)
 
-    def _whole(self, least_R: Floats, most_R: Floats) -> Floats:
+    def _whole(self, least_R: Floats, most_R: Floats, gap: float) -> Floats:
         low, high = np.zeros(self.b.stop), self.high.copy()
         low[self.r], high[self.r] = least_R, most_R
         kinds = np.ones(self.b.stop)
@@ -158,7 +160,7 @@ class _Programme:
             integrality=kinds,
             bounds=optimize.Bounds(low, high),
             constraints=optimize.LinearConstraint(np.array(self.rows), np.array(self.least), np.inf),
-            options={"mip_rel_gap": GAP, "node_limit": MOST_NODES},
+            options={"mip_rel_gap": gap, "node_limit": MOST_NODES},
         )
         if found.x is None:
             raise self._impossible()
