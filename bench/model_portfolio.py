@@ -17,17 +17,20 @@ from harness import Bench
 from model_data import Recorded
 from model_portfolio_replay import Market, Task, candidates, usd_of_lists
 
-from model.allocation import Allocation, allocate
+from model.allocation import allocate
 from model.allocation_terms import Place, Wish
 from model.failover import best_orders
 from model.failover_chain import Terms
 from model.scenarios import Scenarios
+from model.scores import mean_by_day
 
 TASKS = ((24.0, 36.0, 1.078, 1.05), (24.0, 30.0, 1.217, 1.15), (48.0, 72.0, 1.017, 1.015))
 START_EVERY_HOURS = 4.0
 RECENT_HOURS = 72.0  # A single pool is picked at each start by these and by the last day, half each.
 FEWEST_POOLS = 3
+BLOCK_HOURS = 48.0
 MOST_SECONDS = 2.0
+SOLVES = 3
 
 
 def figures(bench: Bench, sets: Sequence[Recorded]) -> None:
@@ -53,33 +56,39 @@ def drawn(pools: int, count: int, seed: int) -> Scenarios:
 
 def allocations(bench: Bench) -> None:
     fresh = 2000 if bench.options.quick else 20_000
-    for pools, work in ((12, 1000.0), (60, 3000.0)):
+    sizes = ((12, 1000.0), (60, 3000.0))
+    for pools, work in sizes[: 1 if bench.options.quick else 2]:
         regions = max(pools // 4, 1)
         places = [
             Place(name=f"p{j:02}", region=f"r{j % regions}", quota=8, bring_usd=40.0) for j in range(pools)
         ]
         for name, wish in (("", Wish(work=work)), (", 40 % a region", Wish(work=work, region_share=0.4))):
-            courses, unseen = drawn(pools, 4000, bench.options.seed), drawn(pools, fresh, 99)
-            took, wall, found = solved(courses, places, wish, unseen)
+            seeds = range(bench.options.seed, bench.options.seed + SOLVES)
+            runs = [
+                solved(drawn(pools, 4000, seed), places, wish, drawn(pools, fresh, 1000 + seed))
+                for seed in seeds
+            ]
+            cpu, wall, optimism, gap = (np.array(column) for column in zip(*runs, strict=True))
             what = f"{pools} pools, 500 scenarios{name}"
             bench.figure(
-                f"allocation solved, {what}", took, unit="CPU s", better="lower", must=MOST_SECONDS, aim=1.0,
-                wall_s=round(wall, 2), gap=round(found.gap, 5), nodes=sum(found.nodes.values()),
+                f"allocation solved, {what}", float(np.median(cpu)), unit="CPU s", better="lower",
+                must=MOST_SECONDS, aim=1.0, n=SOLVES, interval=[round(cpu.min(), 3), round(cpu.max(), 3)],
+                wall_s=round(float(np.median(wall)), 2), gap=round(float(gap.max()), 5),
             )  # fmt: skip
-            met = found.on_fresh.met_share if found.on_fresh else None
             bench.figure(
-                f"allocation, in-sample optimism, {what}", abs(found.optimism), unit="share", better="lower",
-                must=0.01, aim=0.005, n=fresh, reached=met,
+                f"allocation, in-sample optimism, {what}", float(np.abs(optimism).max()), unit="share",
+                better="lower", must=0.01, aim=0.005, n=fresh,
+                interval=[round(optimism.min(), 5), round(optimism.max(), 5)],
             )  # fmt: skip
 
 
 def solved(
     scenarios: Scenarios, places: list[Place], wish: Wish, fresh: Scenarios
-) -> tuple[float, float, Allocation]:
-    """Return CPU and wall seconds of a solve, judged on fresh scenarios too."""
+) -> tuple[float, float, float, float]:
+    """Return CPU and wall seconds of a solve, its optimism on fresh scenarios, and its gap."""
     cpu, wall = time.process_time(), time.perf_counter()
     found = allocate(scenarios, places, wish, fresh=fresh)
-    return time.process_time() - cpu, time.perf_counter() - wall, found
+    return time.process_time() - cpu, time.perf_counter() - wall, found.optimism, found.gap
 
 
 # Failover orders.
@@ -129,10 +138,11 @@ def two_state(seed: int, regions: int = 3, zones: int = 2, days: int = 60) -> Ma
 
 def simulated(bench: Bench) -> None:
     """Ours against brute force: every list replayed on the same first half, both judged on the second."""
-    task, markets = Task(work=24.0, deadline=36.0), 2 if bench.options.quick else 8
+    task, markets = Task(work=24.0, deadline=36.0), 1 if bench.options.quick else 8
+    days = 15 if bench.options.quick else 60
     mine, theirs, hindsight = [], [], []
     for seed in range(markets):
-        market = two_state(bench.options.seed * 100 + seed)
+        market = two_state(bench.options.seed * 100 + seed, days=days)
         half, end = len(market.up_TJ) // 2, len(market.up_TJ)
         early, late = starts_of(market, task, 0, half), starts_of(market, task, half, end)
         pools = range(len(market.names))
@@ -144,9 +154,15 @@ def simulated(bench: Bench) -> None:
     bench.figure(
         "failover order, simulated correlated markets", float(np.mean(mine)), unit="USD", better="lower",
         peer="best list by replaying the same half", theirs=float(np.mean(theirs)), must=1.02, aim=1.0,
-        n=markets,
+        n=markets, interval=between(np.subtract(mine, theirs), np.arange(markets), bench),
         over_hindsight=round(float(np.mean(mine) / np.mean(hindsight) - 1), 4),
     )  # fmt: skip
+
+
+def between(difference_N: np.ndarray, block_N: np.ndarray, bench: Bench) -> list[float]:
+    """Return the 90 % interval of a mean difference, whole blocks redrawn."""
+    found = mean_by_day(difference_N, block_N, seed=bench.options.seed)
+    return [round(found.low, 2), round(found.high, 2)]
 
 
 def market_of(data: Recorded) -> Market | None:
@@ -187,15 +203,19 @@ def recorded(bench: Bench, data: Recorded) -> None:
             "on_demand": round(work * market.on_demand_usd, 2),
             "random": round(float(np.mean(single)), 2),
         }
-        usd = float(single[picked, range(len(starts))].mean())
+        usd_N = single[picked, range(len(starts))]
+        block_N = starts * market.tick_hours // BLOCK_HOURS  # Starts overlap, so days are not independent.
         bench.figure(
-            f"single pool, {what}", usd, unit="USD", better="lower",
-            peer="static omniscient", theirs=omniscient, must=must, aim=aim, n=len(starts), **more,
+            f"single pool, {what}", float(usd_N.mean()), unit="USD", better="lower",
+            peer="static omniscient", theirs=omniscient, must=must, aim=aim, n=len(starts),
+            interval=between(usd_N - single.min(axis=0), block_N, bench), **more,
         )  # fmt: skip
-        moving = float(usd_of_lists(market, task, starts, [order]).mean())
+        moved_N = usd_of_lists(market, task, starts, [order])[0]
+        moving = float(moved_N.mean())
         bench.figure(
             f"failover order, {what}", moving, unit="USD", better="lower", peer="static omniscient",
             theirs=omniscient, must=1.05, aim=1.0, n=len(starts),
+            interval=between(moved_N - single.min(axis=0), block_N, bench),
             saved=round(1 - moving / (work * market.on_demand_usd), 4),
             moves_usd=round(moving - float(usd_of_lists(market, free, starts, [order]).mean()), 2),
         )  # fmt: skip

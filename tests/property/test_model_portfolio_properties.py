@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -13,10 +14,16 @@ from hypothesis import strategies as st
 from model.allocation import allocate
 from model.allocation_terms import Place, Wish
 from model.errors import ImpossibleInput
+from model.estimate import PoolStatistics
 from model.failover import best_orders
 from model.failover_chain import Candidate, Terms, all_down, score
 from model.floor import SpotProgress, floor_steps
+from model.job import DataUse, Job, Overheads
+from model.market import CapacityType, Evidence, Pool, PriceKind, Sku
 from model.scenarios import Scenarios, tail_mean
+from model.siting import DataWay, NoSiting, best_siting
+from model.siting import Place as SitedPlace
+from model.siting_cost import pricer
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -132,6 +139,91 @@ def test_a_tail_lies_between_the_mean_and_the_worst(loss, alpha):
     weight = np.full(len(loss), 1 / len(loss))
     found = tail_mean(np.array(loss), weight, alpha)
     assert np.mean(loss) - 1e-6 <= found <= max(loss) + 1e-6
+
+
+# Siting.
+
+PLACES = [
+    SitedPlace(provider=provider, region=region, law=law)
+    for provider, region, law in (
+        ("aws", "us-1", None), ("aws", "eu-1", "EU"), ("gcp", "eu-2", "EU"), ("apart", "auto", None),
+    )
+]  # fmt: skip
+
+
+class FlatRates:
+    def __init__(self, usd):
+        self.usd = usd
+
+    def egress_usd_per_gb(self, start, end, moved_bytes):
+        return self.usd
+
+    def storage_usd_per_gb_month(self, place):
+        return 0.02
+
+    def bytes_per_s(self, start, end):
+        return 1e9
+
+
+@st.composite
+def a_job_and_pool(draw):
+    job = Job(
+        name="any", gpus=1, useful_hours=draw(st.floats(1, 100)), state_bytes=draw(st.integers(0, 10**12)),
+        throughput={"G": 1.0}, dataset_bytes=draw(st.integers(0, 10**13)),
+        overheads=Overheads(pause_s=10.0, save_lag_s=5.0, boot_s=60.0, restore_s=30.0, warmup_s=10.0),
+        data_use=DataUse(
+            epochs=draw(st.none() | st.floats(0.1, 20)), read_share=draw(st.floats(0.01, 1)),
+            allowed=tuple(draw(st.lists(st.sampled_from(["EU", "us-*", "gcp/*"]), max_size=2))),
+            checkpoints_allowed=tuple(draw(st.lists(st.sampled_from(["EU", "auto", "us-*"]), max_size=2))),
+            moves=draw(st.floats(0, 5)),
+        ),
+    )  # fmt: skip
+    hazard = draw(st.floats(0, 1))
+    seen = PoolStatistics(
+        pool=Pool(provider="aws", region="us-1", zone=None, sku="s", capacity_type=CapacityType.SPOT),
+        sku=Sku(provider="aws", name="s", gpu_model="G", gpu_count=1),
+        as_of=datetime(2026, 1, 1, tzinfo=UTC), price_usd_per_hour=draw(st.floats(0.1, 50)),
+        price_kind=PriceKind.RECORDED, price_age_s=0.0, price_mean_usd_per_hour=1.0, price_log_sd=0.0,
+        price_changes=0, on_demand_usd_per_hour=None, evidence=Evidence.TENURES, borrowed_from=None,
+        preemptions=10, exposure_hours=100.0, hazard_shape=hazard * 100, hazard_rate_hours=100.0,
+        available_share=0.9, available_now=None, gap_hours=1.0, observed_until=None, sources=(),
+        synthetic=False,
+    )  # fmt: skip
+    return job, seen
+
+
+def sited(job, seen, here, copies, away, usd=0.05):
+    price = pricer(job, seen, FlatRates(usd), here=here, away=away, retained=3)
+    return best_siting(job, seen, price, here=here, copies=copies, neutral=[PLACES[3]], away=away)
+
+
+@settings(max_examples=80, deadline=None)
+@given(pair=a_job_and_pool(), here=st.sampled_from(PLACES[:3]), data=st.data())
+def test_no_siting_that_was_priced_breaks_residency_and_the_order_of_places_changes_nothing(pair, here, data):
+    job, seen = pair
+    copies = data.draw(st.lists(st.sampled_from(PLACES[:3]), max_size=3, unique=True))
+    try:
+        found = sited(job, seen, here, copies, PLACES[:3])
+    except NoSiting:
+        return
+    rules = job.data_use
+    for each in found.priced:
+        siting = each.siting
+        assert siting.data is DataWay.NONE or here.within(rules.allowed)
+        for place in (siting.checkpoint_place, siting.replica_place):
+            assert place is None or place.within(rules.checkpoints_allowed or rules.allowed)
+        assert found.chosen.total_usd <= each.total_usd
+    turned = sited(job, seen, here, copies[::-1], PLACES[2::-1])
+    assert turned.chosen.total_usd == pytest.approx(found.chosen.total_usd)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pair=a_job_and_pool(), usd=st.floats(0, 1), more=st.floats(0, 1))
+def test_dearer_egress_never_makes_the_best_siting_cheaper(pair, usd, more):
+    job, seen = pair
+    free = replace(job, data_use=replace(job.data_use, allowed=(), checkpoints_allowed=()))
+    cheap, dear = (sited(free, seen, PLACES[0], [PLACES[1]], PLACES[:3], rate) for rate in (usd, usd + more))
+    assert dear.chosen.total_usd >= cheap.chosen.total_usd * (1 - 1e-9)
 
 
 @settings(max_examples=30, deadline=None)
