@@ -18,12 +18,12 @@ SHOWN = 4
 def siting_renderable(option: Json) -> RenderableType:
     """Return where an option's data and checkpoints go; nothing where the job left no choice."""
     siting = option.get("siting")
-    if not siting or (siting["runner_up"] is None and not siting["rejected"]):
+    if not siting:
         return Group()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, side in (("Data and checkpoints", "left"), ("Egress", "right"), ("Job in all", "right")):
-        table.add_column(name, overflow="fold", justify="left" if side == "left" else "right")
-    table.add_column("Done after", justify="right")
+    table.add_column("Data and checkpoints", overflow="fold")
+    for name in ("Egress", "Job in all", "Done after"):
+        table.add_column(name, overflow="fold", justify="right")
     for way in siting["priced"][:SHOWN]:
         told = fmt.usd(way["total_usd"]), fmt.hours(way["wall_hours"])
         table.add_row(Text(way["words"]), _egress(way), *told)

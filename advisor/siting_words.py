@@ -68,8 +68,10 @@ def brought_words(job: Job, sited: Sited) -> str | None:
     )
 
 
-def siting_out(sited: Sited) -> SitingOut:
-    """Return the outbound shape of a decided siting."""
+def siting_out(sited: Sited) -> SitingOut | None:
+    """Return the outbound shape of a decided siting; None where the job left nothing to decide."""
+    if sited.runner_up is None and not sited.rejected:
+        return None
     return SitingOut(
         chosen=_way(sited.chosen),
         runner_up=_way(sited.runner_up) if sited.runner_up else None,

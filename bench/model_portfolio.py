@@ -72,13 +72,14 @@ def allocations(bench: Bench) -> None:
             what = f"{pools} pools, 500 scenarios{name}"
             bench.figure(
                 f"allocation solved, {what}", float(np.median(cpu)), unit="CPU s", better="lower",
-                must=MOST_SECONDS, aim=1.0, n=SOLVES, interval=[round(cpu.min(), 3), round(cpu.max(), 3)],
+                must=MOST_SECONDS, aim=1.0, n=SOLVES,
+                interval=[round(float(cpu.min()), 3), round(float(cpu.max()), 3)],
                 wall_s=round(float(np.median(wall)), 2), gap=round(float(gap.max()), 5),
             )  # fmt: skip
             bench.figure(
                 f"allocation, in-sample optimism, {what}", float(np.abs(optimism).max()), unit="share",
                 better="lower", must=0.01, aim=0.005, n=fresh,
-                interval=[round(optimism.min(), 5), round(optimism.max(), 5)],
+                interval=[round(float(optimism.min()), 5), round(float(optimism.max()), 5)],
             )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def test_a_job_without_data_costs_what_it_did_and_shows_no_choice(job, spot, tar
     found = best(job, [spot()], tariffs)
     assert found.side == side_costs(job, found.pool, tariffs)[0]
     assert found.siting.runner_up is None
+    assert option_out(found, NOW).siting is None
     assert not any("Sited" in reason for reason in found.reasons)
 
 
