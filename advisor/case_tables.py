@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console, Group
@@ -52,7 +53,8 @@ def case_renderable(answer: CaseAnswer) -> Group:
         ),
         table,
         Text(
-            f"Means. In all: money, and {fmt.usd_per_hour(value)} for each hour without capacity. "
+            "Means with P10 – P90; a wait is drawn as likely to end in any hour as in any other. "
+            f"In all: mean money, and {fmt.usd_per_hour(value)} for each hour without capacity. "
             f"Saved: against {answer.case.case.against}."
         ),
         Text("\n".join([best.name, *(f"   · {why}" for why in best.option.reasons)])),
@@ -68,6 +70,8 @@ def _line(each: Compared) -> dict[str, Any]:
         "pool_id": each.option.pool.key,
         "wait_hours": round(max(wait_hours, 0.0), 6),  # A difference of means is never quite 0.
         "finish_days": found.finish_hours.mean / HOURS_PER_DAY,
+        "finish_days_p10": found.finish_hours.p10 / HOURS_PER_DAY,
+        "finish_days_p90": found.finish_hours.p90 / HOURS_PER_DAY,
         "cost_usd": found.cost_usd.mean,
         "all_in_usd": each.all_in_usd,
         "saved_money": each.saved_money,
@@ -81,8 +85,8 @@ def _cells(each: Compared, against: str) -> list[str]:
     return [
         fmt.usd_per_hour(seen.price_usd_per_hour),
         fmt.hours(line["wait_hours"]),
-        f"{line['finish_days']:.1f} d",
-        fmt.usd(line["cost_usd"], 0),
+        f"{line['finish_days']:.1f} d ({line['finish_days_p10']:.1f} – {line['finish_days_p90']:.1f})",
+        fmt.spread_usd(asdict(each.option.estimate.cost_usd), 0),
         fmt.usd(line["all_in_usd"], 0),
         *(fmt.percent(share) for share in saved),
     ]

@@ -16,10 +16,12 @@ import numpy as np
 from .draws import happening_mean
 from .errors import ImpossibleInput, InsufficientHistory
 from .estimate import PoolStatistics
-from .failover_chain import Candidate, FailoverOrder, Terms, score
+from .failover_chain import Candidate, FailoverOrder, Move, Terms, score
 from .job import Job
 from .market import Evidence
 from .placement import SideCosts, gang_hazard, nodes_of, placed
+from .siting import Place, Rates
+from .siting_cost import carried
 
 LONGEST_LIST = 3
 MOST_POOLS = 12  # More are cut down before lists are enumerated: 12 give 1,464 lists.
@@ -89,6 +91,24 @@ def candidate_of(job: Job, seen: PoolStatistics, side: SideCosts) -> Candidate:
         bring_hours=side.egress_hours,
         here_now=True if seen.evidence is Evidence.CONTRACT else seen.available_now,
     )
+
+
+def checkpoint_move(job: Job, rates: Rates) -> Move:
+    """Return what taking a full checkpoint from one pool to another costs: nothing within a region.
+
+    The data set is not in it: each pool brings that once (`bring_usd`), from where it lies.
+    """
+    known: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def move(start: Candidate, end: Candidate) -> tuple[float, float]:
+        route = start.region, end.region
+        if route not in known:
+            places = (Place(provider=p, region=r) for p, _, r in (name.partition("/") for name in route))
+            found = carried(rates, next(places), next(places), float(job.state_bytes))
+            known[route] = found.usd, found.hours
+        return known[route]
+
+    return move
 
 
 def _available(seen: PoolStatistics) -> float:

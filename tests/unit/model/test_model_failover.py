@@ -9,7 +9,7 @@ import pytest
 
 from model.cost import SideCosts
 from model.errors import ImpossibleInput, InsufficientHistory
-from model.failover import best_orders, candidate_of, feasible, pareto, shortlist
+from model.failover import best_orders, candidate_of, checkpoint_move, feasible, pareto, shortlist
 from model.failover_chain import Candidate, Terms, all_down, score
 from model.floor import SpotProgress, floor_nodes, floor_steps, last_safe_switch_hours
 from model.market import Evidence
@@ -193,6 +193,25 @@ def test_on_demand_is_always_there_and_an_unknown_hazard_is_refused(job, statist
     unseen = candidate_of(job(), statistics(available_share=None, available_now=None), NOTHING)
     assert unseen.available_share == pytest.approx(1 / (1 + 0.1 * 1.0))
     assert statistics().evidence is Evidence.PROBES
+
+
+def test_a_checkpoint_is_taken_along_between_regions_and_not_between_zones(job):
+    class TwoCents:
+        def egress_usd_per_gb(self, start, end, moved_bytes):
+            assert (start.provider, start.region, end.region) == ("aws", "us-east-1", "eu-west-1")
+            return 0.02
+
+        def storage_usd_per_gb_month(self, place):
+            return 0.0
+
+        def bytes_per_s(self, start, end):
+            return 1e9
+
+    move = checkpoint_move(job(state_bytes=360 * 10**9), TwoCents())
+    home, near, far = a("h", "aws/us-east-1"), a("n", "aws/us-east-1"), a("f", "aws/eu-west-1")
+    assert move(home, near) == (0.0, 0.0)
+    # By hand: 360 GB at 0.02 USD are 7.20 USD; at 1 GB/s 360 s are 0.1 h.
+    assert move(home, far) == pytest.approx((7.2, 0.1))
 
 
 # On-demand floors.
