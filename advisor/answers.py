@@ -95,6 +95,46 @@ class PartsOut(Answer):
     on_demand: float
 
 
+class SitingWayOut(Answer):
+    """One way to use the data and keep checkpoints, priced: USD, hours, and the job's mean total so sited."""
+
+    words: str
+    data: str
+    data_from: str | None
+    checkpoints: str
+    checkpoint_place: str
+    replica_place: str | None
+    once_usd: float
+    epoch_usd: float | None
+    save_usd: float
+    restore_usd: float
+    move_usd: float | None
+    move_hours: float | None
+    moving_hours: float
+    read_wait_hours: float
+    restore_hours: float
+    storage_usd_per_hour: float
+    total_usd: float | None
+    wall_hours: float | None
+
+
+class RejectedSitingOut(Answer):
+    """A way that was left out, and why."""
+
+    what: str
+    reason: str
+
+
+class SitingOut(Answer):
+    """Where data and checkpoints go for a pool: the best way, the next best, those priced, those left out."""
+
+    chosen: SitingWayOut
+    runner_up: SitingWayOut | None
+    difference_usd: float | None
+    priced: list[SitingWayOut]
+    rejected: list[RejectedSitingOut]
+
+
 class OptionOut(Answer):
     """One ranked pool."""
 
@@ -133,6 +173,7 @@ class OptionOut(Answer):
     no_notice: bool
     jurisdiction: str | None
     parts: PartsOut
+    siting: SitingOut | None
     on_demand_cost_usd: float | None
     saving: float | None
     breakeven_hazard_per_hour: float | None

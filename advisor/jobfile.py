@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from model.article import ArticleCase
 from model.errors import EnvironmentTrouble, ImpossibleInput
 
+from .casefile import CaseFile
 from .explain import sentences
 from .wire import JobSpec, Positive, Strict, Usd
 
@@ -43,14 +44,16 @@ class ArticleFile(Strict):
     article: ArticleSection
 
 
-def read(path: Path) -> JobSpec | ArticleCase:
-    """Read a job file: a job, or the worked example where it has an `[article]` section.
+def read(path: Path) -> JobSpec | ArticleCase | CaseFile:
+    """Read a job file: a job, the worked example of an `[article]` section, or a case with its own pools.
 
     Raises:
         EnvironmentTrouble: The file cannot be read.
         ImpossibleInput: It is not TOML, or says something that cannot be.
     """
     content = _toml(_bytes(path), str(path))
+    if "case" in content:
+        return _checked(CaseFile, content, str(path))
     if "article" not in content:
         return _checked(JobSpec, content, str(path))
     article = _checked(ArticleFile, content, str(path)).article
@@ -68,6 +71,11 @@ def read_spec(path: Path) -> JobSpec:
     found = read(path)
     if isinstance(found, JobSpec):
         return found
+    if isinstance(found, CaseFile):
+        raise ImpossibleInput(
+            f"{path} is a worked case with pools of its own; no market is asked about it.",
+            fix="Use it with lowtide estimate, or leave out [case] and [[pool]] to ask the market.",
+        )
     raise ImpossibleInput(
         f"{path} is the worked example (article_simple); it names no GPUs to look for.",
         fix="Use it with lowtide estimate, or pass a job file with a [job] section.",

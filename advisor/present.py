@@ -34,6 +34,7 @@ from .answers import (
 )
 from .present_standing import grade_out, screening_out, sensitivity_out
 from .recommend import Option, Recommendation
+from .siting_words import siting_out
 from .used import Shipped
 from .wire import RecommendationRequest
 
@@ -110,6 +111,7 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         notice_s=option.notice_s,
         no_notice=option.no_notice,
         jurisdiction=option.jurisdiction,
+        siting=siting_out(option.siting) if option.siting else None,
         **_predicted(found, as_of),
     )
 

@@ -13,8 +13,10 @@ from model.estimate import Estimate, PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Evidence, Pool, PriceKind
 from model.sensitivity import Sensitivity
+from model.siting import Sited
 
 from . import format as fmt
+from .siting_words import brought_words, siting_reason
 
 OLD_PRICE_S = 14 * 86400.0
 NAMES = {
@@ -35,6 +37,7 @@ def reasons_for(
     meets_deadline: bool,
     no_notice: bool = False,
     standing: tuple[str, ...] = (),
+    sited: Sited | None = None,
 ) -> tuple[str, ...]:
     """Return the sentences for one option, most telling first."""
     told = [
@@ -44,7 +47,8 @@ def reasons_for(
         _breakeven(found),
         _evidence(found.statistics),
         _capacity(found.statistics),
-        _moving(job, side),
+        brought_words(job, sited) if sited else _moving(job, side),
+        siting_reason(job, sited) if sited else None,
         NO_NOTICE if no_notice else None,
         _budget(found),
         _price_origin(found.statistics),

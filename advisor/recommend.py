@@ -23,6 +23,7 @@ from model.grade import Grade, grade
 from model.job import Job
 from model.market import Pool
 from model.sensitivity import Ranked, Sensitivity, sensitivity
+from model.siting import NoSiting, Sited
 from model.standing import p_first
 from model.statistics import Refusal
 
@@ -32,6 +33,7 @@ from .refine import Refine, refined
 from .rules import Rejection, nothing_left, sift
 from .shortlist import LIKELY, Screening, SidesOf, shortlist
 from .sides import side_costs
+from .siting import TariffRates, sited_on
 from .used import Shipped, figures_used
 
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
@@ -48,6 +50,7 @@ class Option:
     reasons: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()  # Pool keys, best first.
     notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
+    siting: Sited | None = None  # Where data is used from and checkpoints live, and what else was priced.
     jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
     p_first: float | None = None  # Share of draws in which it is the cheapest in time, all faring alike.
     p_first_apart: float | None = None  # The same where each pool has luck of its own.
@@ -113,16 +116,23 @@ def recommend(
         InsufficientHistory: Not one pool can be ranked.
     """
     figures: dict[str, Shipped] = {}
+    sited: dict[Pool, Sited] = {}
+    rates = TariffRates(tariffs)
+    kept, rejected = sift(statistics, refusals, job, as_of)
+    pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:
-        found, used = side_costs(job, seen.pool, tariffs)
+        sited[seen.pool], used = sited_on(job, seen, rates, away=pools, from_at=as_of)
         figures.update((figure.name, figure) for figure in used)
-        return found
+        return sited[seen.pool].chosen.side
 
-    kept, rejected = sift(statistics, refusals, job, as_of)
-    short = shortlist(job, kept, partial(_side, job, tariffs), named=named, as_of=as_of)
+    quick = (
+        sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
+    )
+    short = shortlist(job, kept, quick, named=named, as_of=as_of)
     options, failed = rank(job, short.kept, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed], key=lambda each: each.pool.key)
+    options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:
         raise nothing_left(job, rejected)
     options = _standing(_refined(job, options, refine, seed))
@@ -156,7 +166,8 @@ def rank(
             side = sides(seen)
             found = estimate(job, seen, side, draws=draws, seed=seed, from_at=as_of)
         except LowtideError as why:
-            failed.append(Rejection(pool=seen.pool, rule="no_estimate", reason=why.seen))
+            rule = "residency" if isinstance(why, NoSiting) else "no_estimate"
+            failed.append(Rejection(pool=seen.pool, rule=rule, reason=why.seen))
             continue
         options.append(Option(rank=0, estimate=found, side=side, meets_deadline=_meets(found)))
     return _numbered(options), failed
@@ -218,6 +229,7 @@ def _explained(
                 meets_deadline=option.meets_deadline,
                 no_notice=option.no_notice,
                 standing=against if option.rank == 1 else (),
+                sited=option.siting,
             ),
             fallbacks=fallbacks(option, options),
         )

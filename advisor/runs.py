@@ -34,7 +34,8 @@ from .recommend import Option, rank
 from .rules import sift
 from .runstate import RunState, load
 from .shortlist import SidesOf
-from .sides import move, side_costs
+from .sides import move
+from .siting import TariffRates, settled_side, sited_on
 from .steering import Choice, contenders, directive, left_to_pay, next_choice, why_not
 from .wire import EventBatch, NextPoolRequest, RunRequest, StoresSection
 
@@ -218,14 +219,17 @@ class Runs:
         return rank(left, kept, self._sides(run), as_of=as_of, seed=seed, draws=DRAWS)[0]
 
     def _sides(self, run: RunState) -> SidesOf:
-        """Return the side costs of moving on: the data set where it has not been yet, and the checkpoint."""
+        """Return the side costs of moving on: the data set where it has not been yet, and the checkpoint.
+
+        Sited as the recommendation sites the job, so that residency holds on every move.
+        """
         visited = {_place(Pool.parse(row.pool_key)) for row in run.attempts}
         state_bytes = run.job.state_bytes if run.checkpoint() else 0
         tariffs, here = self._service.tariffs, run.here
+        rates = TariffRates(tariffs)
 
         def sides(seen: PoolStatistics) -> SideCosts:
-            settled = replace(run.job, dataset_bytes=0) if _place(seen.pool) in visited else run.job
-            base, _ = side_costs(settled, seen.pool, tariffs)
+            base = settled_side(sited_on(run.job, seen, rates)[0], here=_place(seen.pool) in visited)
             (usd, hours), _ = move(state_bytes, here.provider, here.region, seen.pool, tariffs)
             return replace(base, egress_usd=base.egress_usd + usd, egress_hours=base.egress_hours + hours)
 

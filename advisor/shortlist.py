@@ -21,6 +21,7 @@ from model.market import CapacityType, Pool
 from model.placement import SideCosts
 from model.screen import METHOD, Screened, screen
 from model.screen_columns import Columns, SideColumns
+from model.siting import NoSiting
 
 from . import format as fmt
 from .rules import Rejection
@@ -135,7 +136,8 @@ def _priced(
                 places[place] = why
         found = places[place]
         if isinstance(found, LowtideError):
-            rejected.append(Rejection(pool=seen.pool, rule="no_estimate", reason=found.seen))
+            rule = "residency" if isinstance(found, NoSiting) else "no_estimate"
+            rejected.append(Rejection(pool=seen.pool, rule=rule, reason=found.seen))
         else:
             priced.append(seen)
             beside.append(found)

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import format as fmt
+from .siting_tables import siting_renderable
 from .tables_standing import grade_cell, grade_line, screening_line, sensitivity_table
 
 Json = Mapping[str, Any]
@@ -47,6 +48,7 @@ def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> Renderable
         *(line for line in (screening_line(answer),) if line),
         *(_reasons(option) for option in best),
         *(table for table in (sensitivity_table(answer, _table),) if table),
+        *(siting_renderable(option) for option in answer["options"][:1]),
         parts_table(answer["options"][:1]),
         rejected_table(answer["rejected"]),
         Text(

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from model.errors import ImpossibleInput
-from model.job import Constraints, Job, Overheads
+from model.job import Constraints, DataUse, Job, Overheads
 from model.market import CapacityType
 
 MAX_TEXT = 200
@@ -89,12 +89,30 @@ class OverheadsSection(Strict):
     origin: Text = "stated in the job file"
 
 
+class CopySection(Strict):
+    """Where another copy of the data set lies."""
+
+    provider: Text
+    region: Text
+
+
 class DataSection(Strict):
-    """Where the data set lies; moving it costs egress."""
+    """Where the data set lies, how it is read, and where it may go; moving it costs egress."""
 
     dataset_bytes: Bytes
     provider: Text
     region: Text
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    read_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    replicas: Annotated[list[CopySection], Field(max_length=MAX_ITEMS)] = []
+    allowed_regions: Names = []
+
+
+class CheckpointsSection(Strict):
+    """Where checkpoints may lie, and how often the run is expected to move to another region."""
+
+    allowed_regions: Names = []
+    moves: Annotated[float, Field(ge=0, le=1e6)] = 0.0
 
 
 class ConstraintsSection(Strict):
@@ -117,6 +135,7 @@ class JobSpec(Strict):
     job: JobSection
     overheads: OverheadsSection
     data: DataSection | None = None
+    checkpoints: CheckpointsSection = CheckpointsSection()
     constraints: ConstraintsSection = ConstraintsSection()
 
 
@@ -226,6 +245,7 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         data_region=data.region if data else None,
         value_of_time_usd_per_hour=written.value_of_time_usd_per_hour,
         gang_share=written.gang_share,
+        data_use=_data_use(spec),
         constraints=Constraints(
             providers=tuple(rules.providers),
             regions=tuple(rules.regions),
@@ -234,6 +254,18 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
             borrow=rules.borrow,
             max_lost_work_s=rules.max_lost_work_s,
         ),
+    )
+
+
+def _data_use(spec: JobSpec) -> DataUse:
+    data, checkpoints = spec.data, spec.checkpoints
+    return DataUse(
+        epochs=data.epochs if data else None,
+        read_share=data.read_share if data else 1.0,
+        replicas=tuple((copy.provider, copy.region) for copy in data.replicas) if data else (),
+        allowed=tuple(data.allowed_regions) if data else (),
+        checkpoints_allowed=tuple(checkpoints.allowed_regions),
+        moves=checkpoints.moves,
     )
 
 

@@ -12,6 +12,7 @@ import model_forecast
 import model_interval
 import model_intervals
 import model_lives
+import model_portfolio
 import model_price
 import model_screen
 import model_simulator
@@ -27,6 +28,7 @@ FIGURES = (
     model_intervals.figures,
     model_simulator.figures,
     model_screen.figures,
+    model_portfolio.figures,
 )
 
 

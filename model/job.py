@@ -48,6 +48,22 @@ class Constraints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataUse:
+    """How a job uses its data set, where copies of it lie, and where bytes may go at all.
+
+    An allowed place is a region, `provider/region`, or the tag of a law, with * for any letters.
+    Empty tuples mean no constraint; checkpoints keep to `allowed` where they have no list of their own.
+    """
+
+    epochs: float | None = None  # Times the data is read; unknown is not once.
+    read_share: float = 1.0  # Share of the data set that this job reads, the same one each epoch.
+    replicas: tuple[tuple[str, str], ...] = ()  # (provider, region) of further copies.
+    allowed: tuple[str, ...] = ()  # Where the data may be copied to or read from.
+    checkpoints_allowed: tuple[str, ...] = ()
+    moves: float = 0.0  # Times the run is expected to leave its region for another one.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One training job.
 
@@ -69,6 +85,7 @@ class Job:
     value_of_time_usd_per_hour: float = 0.0
     gang_share: float = 0.9  # beta: share of a node's preemptions that take the whole gang.
     constraints: Constraints = field(default_factory=Constraints)
+    data_use: DataUse = field(default_factory=DataUse)
 
     def __post_init__(self) -> None:
         if self.gpus < 1 or self.useful_hours <= 0 or not self.throughput:

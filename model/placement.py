@@ -7,7 +7,7 @@ Shapes: D = draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from numpy.typing import ArrayLike
@@ -16,7 +16,7 @@ from .draws import Happening
 from .estimate import PoolStatistics
 from .goodput import Cadence, gang_hazard_per_hour
 from .interval import ChosenInterval, choose_interval
-from .job import SECONDS_PER_HOUR, Job
+from .job import SECONDS_PER_HOUR, Job, Overheads
 from .market import Evidence
 from .validity import Floats, quantity
 
@@ -25,14 +25,33 @@ from .validity import Floats, quantity
 class SideCosts:
     """What a pool costs beside its machines."""
 
-    egress_usd: float  # Moving the data set there, once.
+    egress_usd: float  # Moving the data set there, once, or reading it from afar.
     egress_hours: float  # Clock hours that takes, before any machine is rented.
     storage_usd_per_hour: float  # Keeping checkpoints, while the job lasts.
+    read_wait_hours: float = 0.0  # Billed hours standing still for data that comes from afar.
+    save_usd: float = 0.0  # Each save that leaves the region.
+    save_lag_hours: float = 0.0  # What such a save takes longer to become durable.
+    restore_usd: float = 0.0  # Each restore from another region.
+    restore_hours: float = 0.0  # What such a restore takes longer, billed.
 
     def __post_init__(self) -> None:
         quantity("Egress", self.egress_usd, "USD")
         quantity("Egress time", self.egress_hours, "h")
         quantity("Storage", self.storage_usd_per_hour, "USD/h")
+        quantity("Waiting for data", self.read_wait_hours, "h")
+        quantity("Egress of a save and of a restore", [self.save_usd, self.restore_usd], "USD")
+        quantity("Added time of a save and of a restore", [self.save_lag_hours, self.restore_hours], "h")
+
+    def overheads_of(self, job: Job) -> Overheads:
+        """Return the job's overheads with its checkpoints as far away as they are."""
+        if self.save_lag_hours == 0 and self.restore_hours == 0:
+            return job.overheads
+        stated = job.overheads
+        return replace(
+            stated,
+            save_lag_s=stated.save_lag_s + self.save_lag_hours * SECONDS_PER_HOUR,
+            restore_s=stated.restore_s + self.restore_hours * SECONDS_PER_HOUR,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +83,7 @@ class Placement:
 
     @property
     def stall_hours(self) -> float:
-        """Hours standing still for saves, and for the last one to become durable."""
+        """Hours standing still for saves and for far data, and for the last save to become durable."""
         pauses = self.cadence.saves(self.work_hours) * self.cadence.pause_hours
         return pauses + self.cadence.save_lag_hours
 
@@ -78,14 +97,19 @@ class Placement:
     def first_wait_chance(self) -> float:
         """The chance that capacity is absent at the start; unknown is never taken for present."""
         pool = self.statistics
-        if pool.evidence is Evidence.CONTRACT or pool.available_now is True:
+        if pool.available_now is not None:
+            return 0.0 if pool.available_now else 1.0  # A contract keeps a machine; it does not find one.
+        if pool.evidence is Evidence.CONTRACT:
             return 0.0
-        if pool.available_now is False:
-            return 1.0
         if pool.available_share is not None:
             return 1.0 - pool.available_share
         gone = pool.hazard_per_hour * pool.gap_hours  # Gaps for each hour of life, alternating for long.
         return gone / (1.0 + gone)
+
+    def moved_usd(self, preemptions: Floats) -> Floats:
+        """Return USD for bytes that leave a region: the data, each save, a restore after each preemption."""
+        fixed = self.side.egress_usd + self.side.save_usd * self.cadence.saves(self.work_hours)
+        return fixed + self.side.restore_usd * preemptions
 
     def outcome(self, case: Happening, price_usd_per_hour: Floats, first_wait_hours: Floats) -> Outcome:
         """Return hours and money of a case, all arrays of D."""
@@ -115,7 +139,7 @@ class Placement:
         """Return the money of given hours; used and billed differ where a provider's rule says so."""
         wall = used_hours + waiting_hours + self.side.egress_hours
         storage = self.side.storage_usd_per_hour * wall
-        cost = self.nodes * price_usd_per_hour * billed_hours + self.side.egress_usd + storage
+        cost = self.nodes * price_usd_per_hour * billed_hours + self.moved_usd(preemptions) + storage
         valued = cost + self.job.value_of_time_usd_per_hour * waiting_hours
         return Outcome(
             preemptions=preemptions,
@@ -132,8 +156,10 @@ class Placement:
 def placed(job: Job, statistics: PoolStatistics, side: SideCosts, hazard_per_hour: float) -> Placement:
     """Return the job placed on the pool, saving as it should at an instance hazard."""
     work_hours = job.useful_hours_on(statistics.sku.gpu_model)
+    overheads = side.overheads_of(job)
+    there = job if overheads is job.overheads else replace(job, overheads=overheads)
     chosen = choose_interval(
-        job, float(gang_hazard(job, statistics, hazard_per_hour)), useful_hours=work_hours
+        there, float(gang_hazard(job, statistics, hazard_per_hour)), useful_hours=work_hours
     )
     return Placement(
         job=job,
@@ -143,13 +169,22 @@ def placed(job: Job, statistics: PoolStatistics, side: SideCosts, hazard_per_hou
         work_hours=work_hours,
         useful_gpu_hours=float(job.gpus * job.useful_hours),
         chosen=chosen,
-        cadence=Cadence(
-            interval_hours=chosen.interval_s / SECONDS_PER_HOUR,
-            pause_hours=job.overheads.pause_s / SECONDS_PER_HOUR,
-            restart_hours=job.overheads.restart_s / SECONDS_PER_HOUR,
-            save_lag_hours=job.overheads.save_lag_s / SECONDS_PER_HOUR,
-        ),
+        cadence=_cadence(chosen.interval_s, overheads, work_hours, side.read_wait_hours),
     )
+
+
+def _cadence(interval_s: float, overheads: Overheads, work_hours: float, read_wait_hours: float) -> Cadence:
+    """Return how the job saves; waiting for data is spread over the segments, for a strike hits it too."""
+    cadence = Cadence(
+        interval_hours=interval_s / SECONDS_PER_HOUR,
+        pause_hours=overheads.pause_s / SECONDS_PER_HOUR,
+        restart_hours=overheads.restart_s / SECONDS_PER_HOUR,
+        save_lag_hours=overheads.save_lag_s / SECONDS_PER_HOUR,
+    )
+    if read_wait_hours == 0:
+        return cadence
+    waited = read_wait_hours / cadence.saves(work_hours)
+    return replace(cadence, pause_hours=cadence.pause_hours + waited)
 
 
 def nodes_of(job: Job, statistics: PoolStatistics) -> int:

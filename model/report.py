@@ -109,7 +109,7 @@ def parts(
         rerun=paid(mean.lost_hours),
         restart=paid(mean.restart_hours),
         waiting=float(np.mean(mean.waiting_hours)) * placement.job.value_of_time_usd_per_hour / gpu_hours,
-        egress=side.egress_usd / gpu_hours,
+        egress=float(np.mean(placement.moved_usd(mean.preemptions))) / gpu_hours,
         storage=float(np.mean(mean.wall_hours)) * side.storage_usd_per_hour / gpu_hours,
         on_demand=0.0,
         notice=paid(notice_hours),

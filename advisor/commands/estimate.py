@@ -40,10 +40,13 @@ def command(
 ) -> None:
     """Print the effective price of JOB on every pool: USD per useful GPU-hour, with its parts and interval.
 
-    JOB is a TOML file: a job (examples/llm-30b.toml) or a worked example (examples/article.toml).
+    JOB is a TOML file: a job (examples/llm-30b.toml), a worked example (examples/article.toml), or a case
+    with pools of its own (examples/case-30b.toml).
     """
     from model.article import ArticleCase
 
+    from ..case_tables import case_answer, print_case
+    from ..casefile import CaseFile, solve
     from ..connect import connected, newest
     from ..jobfile import borrowing, read
     from ..tables import print_recommendation
@@ -52,6 +55,10 @@ def command(
     found = read(job)
     if isinstance(found, ArticleCase):
         emit(article_answer(found)) if as_json else print_article(found)
+        return
+    if isinstance(found, CaseFile):
+        solved = solve(found, seed=seed)
+        emit(case_answer(solved)) if as_json else print_case(solved)
         return
     with connected(url=url, store=store, sample=sample) as client:
         spec = borrowing(found, borrow)
