@@ -9,6 +9,7 @@ Shapes: D = draws.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -24,7 +25,7 @@ from .placement import Outcome, Placement, SideCosts, gang_hazard, placed
 from .price import forecast_log_sd, forecast_mean
 from .validity import Floats, aware, quantity, share
 
-__all__ = ["SideCosts", "estimate"]
+__all__ = ["Courses", "SideCosts", "courses", "estimate"]
 
 LONGEST_HOURS = 1e6  # Beyond a century a job is taken never to end on this pool.
 GAP_SPREAD = 2.0  # Recorded waits scatter by about twice their mean, so few of them say little.
@@ -58,6 +59,25 @@ def estimate(
             interval keeps its promised most lost work, or it would never end on this pool.
         InsufficientHistory: The pool's hazard is unknown.
     """
+    return _report(
+        courses(job, statistics, side, draws=draws, seed=seed, from_at=from_at), draws, seed, from_at
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Courses:
+    """What an estimate summarises: the job placed, its conditional means, and the drawn courses."""
+
+    placement: Placement
+    mean: Outcome
+    drawn: Outcome
+    price_usd_per_hour: Floats
+
+
+def courses(
+    job: Job, statistics: PoolStatistics, side: SideCosts, *, draws: int, seed: int, from_at: datetime
+) -> Courses:
+    """Return the drawn courses behind `estimate`, arrays of D; arguments and refusals are its own."""
     _refuse(job, statistics, draws, from_at)
     placement = placed(job, statistics, side, statistics.hazard_per_hour)
     luck = Luck.of(draws, seed)
@@ -71,7 +91,7 @@ def estimate(
     drawn_case = happening_draw(placement.work_hours, placement.cadence, hazard, gap, luck)
     mean = placement.outcome(mean_case, price, chance * gap)
     drawn = placement.outcome(drawn_case, price, _first_wait(chance, gap, luck))
-    return _report(placement, mean, drawn, price, draws, seed, from_at)
+    return Courses(placement=placement, mean=mean, drawn=drawn, price_usd_per_hour=price)
 
 
 def _refuse(job: Job, statistics: PoolStatistics, draws: int, from_at: datetime) -> None:
@@ -165,15 +185,8 @@ def _spread(mean: Floats, drawn: Floats) -> Spread:
     return Spread(mean=float(np.mean(mean)), p10=p10, p50=p50, p90=p90)
 
 
-def _report(
-    placement: Placement,
-    mean: Outcome,
-    drawn: Outcome,
-    price: Floats,
-    draws: int,
-    seed: int,
-    from_at: datetime,
-) -> Estimate:
+def _report(found: Courses, draws: int, seed: int, from_at: datetime) -> Estimate:
+    placement, mean, drawn, price = found.placement, found.mean, found.drawn, found.price_usd_per_hour
     job, wall = placement.job, _spread(mean.wall_hours, drawn.wall_hours)
     cost = _spread(mean.cost_usd, drawn.cost_usd)
     on_demand = placement.on_demand_cost_usd
