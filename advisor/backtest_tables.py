@@ -16,7 +16,7 @@ NAMES = {  # Figure -> what it is called, and how many digits it is told with.
     "brier": ("Brier score", 4),
     "log_loss": ("log-loss", 4),
     "calibration_error": ("calibration error", 4),
-    "life_coverage_80": ("lives inside the 80 % interval", 3),
+    "life_coverage_80": ("lives inside P10 – P90", 3),
     "life_crps_24h": ("CRPS of lives to 24 h", 3),
     "life_log_likelihood": ("log-likelihood of lives", 3),
     "finish_coverage_80": ("finish inside P10 – P90", 3),
@@ -27,7 +27,6 @@ NAMES = {  # Figure -> what it is called, and how many digits it is told with.
     "regret_share": ("regret of the first choice", 3),
     "saving_share": ("saving against on-demand", 3),
 }
-BETTER = {"lower": "lower is better", "higher": "higher is better", "nominal": "0.8 is right"}
 
 
 def name_of(figure: Json) -> str:
@@ -80,15 +79,24 @@ def headline(answer: Json) -> str:
 
 
 def _figures(figures: Sequence[Json]) -> Table:
+    """Return one row per figure, its baselines below one another."""
     table = Table(title="90 % intervals redraw whole days", title_justify="left", show_edge=False)
-    for column in ("Figure", "Ours", "Baseline", "Its value", "Against it", "n", "Days"):
-        table.add_column(column, justify="right" if column in ("Ours", "Its value", "n", "Days") else "left")
+    for column in ("Figure", "Ours", "n, days", "Baselines"):
+        table.add_column(column, justify="right" if column in ("Ours", "n, days") else "left")
+    together: dict[str, list[Json]] = {}
     for each in figures:
-        table.add_row(
-            name_of(each), interval(each), each["baseline"] or "", number(each, each["baseline_value"]),
-            verdict(each) or BETTER[each["better"]], fmt.count(each["n"]), fmt.count(each["days"]),
-        )  # fmt: skip
+        together.setdefault(name_of(each), []).append(each)
+    for name, rows in together.items():
+        rests_on = f"{fmt.count(rows[0]['n'])}, {fmt.count(rows[0]['days'])}"
+        table.add_row(name, interval(rows[0]), rests_on, "\n".join(_baseline(each) for each in rows))
     return table
+
+
+def _baseline(figure: Json) -> str:
+    if figure["baseline"] is None:
+        return ""
+    told = verdict(figure)
+    return f"{figure['baseline']} {number(figure, figure['baseline_value'])}{f': {told}' if told else ''}"
 
 
 def _left_out(reasons: Sequence[str], most: int = 8) -> list[Text]:

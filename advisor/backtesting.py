@@ -156,7 +156,8 @@ class Backtesting:
         digest = hashlib.sha256(to_json([asdict(row), figures, bins])).hexdigest()[:16]
         row = replace(row, backtest_id=f"bt-{'synthetic-' if row.synthetic else ''}{digest}")
         self._service.store.save_backtest(row, figures, bins)
-        return self.newest(row.made_at)
+        kept = self._service.store.backtest_figures(row.backtest_id)
+        return _told(row, kept, self._service.store.backtest_bins(row.backtest_id))
 
     def _going(self) -> bool:
         return not self._service.collecting.activity.stopping

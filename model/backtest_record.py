@@ -98,14 +98,14 @@ def records_of(
     if not hour.size:
         return []
     order = np.lexsort((known, hour))
-    hour, known, up = hour[order], known[order], up[order]
+    columns = [column[order] for column in (hour, known, up, holds)]
+    edges = np.flatnonzero(np.diff(columns[0]) > LONGEST_HOLE_HOURS) + 1
+    pieces = zip(*(np.split(column, edges) for column in columns), strict=True)
+    return [_record(place, *piece) for piece in pieces]
+
+
+def _record(place: Place, hour: Floats, known: Floats, up: Floats, holds: Floats) -> Record:
     tick_hours = max(float(np.median(holds)), LEAST_TICK_HOURS)
-    edges = np.flatnonzero(np.diff(hour) > LONGEST_HOLE_HOURS) + 1
-    pieces = zip(np.split(hour, edges), np.split(known, edges), np.split(up, edges), strict=True)
-    return [_record(place, tick_hours, *piece) for piece in pieces]
-
-
-def _record(place: Place, tick_hours: float, hour: Floats, known: Floats, up: Floats) -> Record:
     tick = np.round((hour - hour[0]) / tick_hours).astype(np.int64)
     newest_last = np.argsort(known, kind="stable")
     return Record(

@@ -20,6 +20,11 @@ from .watched import Bools
 
 LEAST_ORIGINS = 5
 LEAST_DAYS = 5  # Fewer blocks than this have no interval.
+TOLD = (  # In this order, each with its horizons and baselines.
+    "brier", "log_loss", "calibration_error", "life_coverage_80", "life_crps_24h", "life_log_likelihood",
+    "finish_coverage_80", "finish_crps", "cost_coverage_80", "cost_crps",
+    "regret_usd", "regret_share", "saving_share",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +96,14 @@ def summarised(origins: Sequence[OriginScores], *, seed: int) -> Summary:
             + " ".join(left_out[:2]),
             fix="Widen the span, or collect probes for longer.",
         )
+    figures.sort(key=_told)  # Stable: baselines keep their order.
     bins = [part for one in enough for part in _bins(one, seed)]
     return Summary(origins=len(origins), figures=tuple(figures), bins=tuple(bins), left_out=tuple(left_out))
+
+
+def _told(figure: Figure) -> tuple[bool, str, int, float]:
+    """Return where a figure is told: all pools together first, then pool by pool."""
+    return figure.pool is not None, figure.pool or "", TOLD.index(figure.figure), figure.horizon_hours or 0.0
 
 
 def _by_horizon(parts: Sequence[Forecasts]) -> list[Forecasts]:

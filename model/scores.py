@@ -92,8 +92,9 @@ def calibration_error_by_day(
 ) -> Interval:
     """Return `calibration_error` with its 90 % interval, whole days redrawn.
 
-    The interval of a redrawn error lies above the error itself where that is small, for every
-    redraw adds luck of its own.
+    Every redraw adds luck of its own to an error that cannot be below 0, so redrawn errors lie
+    above the error itself. That excess is taken off: the interval is the spread of the redraws about
+    their mean, put around the error.
 
     Raises:
         InsufficientHistory: There are no forecasts.
@@ -103,8 +104,8 @@ def calibration_error_by_day(
     drawn_RD = _redrawn(len(count_DB), seed)
     apart_RB = (chance_DB - came_DB)[drawn_RD].sum(axis=1)
     error_R = np.abs(apart_RB).sum(axis=1) / count_DB.sum(axis=1)[drawn_RD].sum(axis=1)
-    low, high = np.quantile(error_R, [0.05, 0.95])
-    return Interval(value, float(low), float(high))
+    low, high = value + np.quantile(error_R, [0.05, 0.95]) - error_R.mean()
+    return Interval(value, max(float(low), 0.0), max(float(high), value))
 
 
 def calibration_bins(chance_N: ArrayLike, came_N: ArrayLike, day_N: ArrayLike, *, seed: int) -> list[Bin]:
