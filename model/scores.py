@@ -105,7 +105,7 @@ def calibration_error_by_day(
     apart_RB = (chance_DB - came_DB)[drawn_RD].sum(axis=1)
     error_R = np.abs(apart_RB).sum(axis=1) / count_DB.sum(axis=1)[drawn_RD].sum(axis=1)
     low, high = value + np.quantile(error_R, [0.05, 0.95]) - error_R.mean()
-    return Interval(value, max(float(low), 0.0), max(float(high), value))
+    return Interval(value, min(max(float(low), 0.0), value), max(float(high), value))
 
 
 def calibration_bins(chance_N: ArrayLike, came_N: ArrayLike, day_N: ArrayLike, *, seed: int) -> list[Bin]:

@@ -112,9 +112,8 @@ def test_the_figures_are_printed_and_kept_and_do_not_depend_on_the_number_of_wor
     ],
 )
 def test_wrong_input_is_one_sentence_and_a_code(store, words, code, said):
-    if "ray" in words:
-        if find_spec("ray"):
-            pytest.skip("ray is installed here")
+    if "ray" in words and find_spec("ray"):
+        pytest.skip("ray is installed here")
     done = lowtide("backtest", "--store", store, *words)
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stderr
