@@ -106,6 +106,7 @@ class Backtesting:
         reading = read(self._service, request)
         origins = self._origins(request, reading)
         shared = self._shared(request, reading, [each.start for each in origins if each.start])
+        self._note("scoring origins", 0, len(origins))
         found: list[OriginScores] = fan_out(
             partial(scored, shared), origins, request.workers, request.engine,
             partial(self._note, "scoring origins"), go_on=self._going,

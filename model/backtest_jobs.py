@@ -107,8 +107,9 @@ def job_scores_at(
             outcomes.append(found)
     day = float(origin_hour // DAY_HOURS)
     risky = [found for found in outcomes if not found.offer.contract]
-    rows = _interval_rows(risky, day) if risky else []
-    return rows + _regret_rows(outcomes, day), left_out
+    if not risky:
+        return [], left_out
+    return _interval_rows(risky, day) + _regret_rows(offers[0].pool_id, outcomes, day), left_out
 
 
 def covered(low: float, high: float, came: float, done: bool) -> float:
@@ -196,14 +197,17 @@ def regret(paid_usd: float, best_usd: float, on_demand_usd: float | None) -> Reg
     return Regret(paid - best, (paid - best) / best, saving)
 
 
-def _regret_rows(outcomes: Sequence[Outcome], day: float) -> list[Scores]:
-    """Return the regret of the first-ranked pool beside that of the lowest price; needs two choices."""
+def _regret_rows(first: str, outcomes: Sequence[Outcome], day: float) -> list[Scores]:
+    """Return the regret of the first-ranked pool beside that of the lowest price.
+
+    None where the first-ranked pool's outcome is not known, or there was nothing to choose between.
+    """
     paid = {found.offer.pool_id: found.whole_usd for found in outcomes if found.whole_usd is not None}
     known = [found for found in outcomes if found.offer.pool_id in paid]
-    if len(known) < 2 or min(paid.values()) <= 0:
+    if first not in paid or len(known) < 2 or min(paid.values()) <= 0:
         return []
     on_demand = min((paid[f.offer.pool_id] for f in known if f.offer.contract), default=None)
-    first, naive = known[0].offer.pool_id, min(known, key=_price_alone).offer.pool_id
+    naive = min(known, key=_price_alone).offer.pool_id
     best = min(paid.values())
     ours, theirs = regret(paid[first], best, on_demand), regret(paid[naive], best, on_demand)
     found = [

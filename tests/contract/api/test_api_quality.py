@@ -94,7 +94,13 @@ def test_one_pool_is_told_when_asked_for(http, made):
     missing = http.get("/v1/quality", params={"pool": east.replace("1a", "1z")})
     assert missing.status_code == 404
     assert "no figure of" in missing.json()["detail"]
-    assert http.get("/v1/quality", params={"pool": "not-a-key"}).status_code == 422
+
+
+@pytest.mark.parametrize("pool", ["not-a-key", "%00", "%ED%A0%80", "a/b/c/d/e", "x" * 400, "////", ""])
+def test_a_strange_pool_is_refused_in_words(http, made, pool):
+    answered = http.get(f"/v1/quality?pool={pool}")
+    assert answered.status_code in (404, 422), answered.text
+    assert answered.json()["fix"]
 
 
 def test_the_same_seed_gives_the_same_figures(service, made, job_spec):

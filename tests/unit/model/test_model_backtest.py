@@ -177,9 +177,19 @@ def test_the_first_choice_is_measured_against_the_best_and_against_on_demand(off
     assert values(scores, "saving_share") == ([pytest.approx(0.6)], [pytest.approx(2 / 3)])
 
 
-def test_one_pool_alone_has_no_regret(offer):
-    scores, _ = job_scores_at([offer()], 0.0, ZERO)
+def test_without_a_choice_there_is_no_regret(offer, pool):
+    demand = offer(**on_demand(pool))
+    another = offer(**{**on_demand(pool), "pool": pool(region="x", capacity_type=CapacityType.ON_DEMAND)})
+    for offers in ([offer(end=1e6)], [demand, another]):
+        scores, _ = job_scores_at(offers, 0.0, ZERO)
+        assert not [each for each in scores if each.figure.startswith("regret")]
+
+
+def test_where_nobody_knows_what_became_of_the_first_choice_there_is_no_regret(offer, pool):
+    short = offer(pool=pool(zone="b"), spells=((0.0, 5.0),), end=5.0)
+    scores, left_out = job_scores_at([short, offer(end=1e6), offer(**on_demand(pool))], 0.0, ZERO)
     assert not [each for each in scores if each.figure.startswith("regret")]
+    assert len(left_out) == 1
 
 
 def test_a_pool_whose_record_ends_before_p90_is_left_out_in_words(offer):
