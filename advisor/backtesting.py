@@ -18,6 +18,7 @@ from model.backtest import lives_until
 from model.backtest_scores import OriginScores
 from model.backtest_summary import Figure, Summary, summarised
 from model.errors import EnvironmentTrouble
+from model.estimate import PoolStatistics
 from model.market import Pool
 
 from .answers import code_version, instant, to_json
@@ -105,14 +106,15 @@ class Backtesting:
         self._note("reading the record", 0, 1)
         reading = read(self._service, request)
         origins = self._origins(request, reading)
-        shared = self._shared(request, reading, [each.start for each in origins if each.start])
+        used = [seen for each in origins if each.start for seen in each.start.allowed]
+        shared = self._shared(request, reading, used)
         self._note("scoring origins", 0, len(origins))
         found: list[OriginScores] = fan_out(
             partial(scored, shared), origins, request.workers, request.engine,
             partial(self._note, "scoring origins"), go_on=self._going,
         )  # fmt: skip
         summary = summarised(found, seed=request.seed)
-        return self._kept(request, reading, summary)
+        return self._kept(request, _with_sources(reading, used), summary)
 
     def _origins(self, request: BacktestRequest, reading: Reading) -> list[Origin]:
         """Return the origins; where a job is started, with what was believed at each."""
@@ -128,8 +130,8 @@ class Backtesting:
             found.append(Origin(hour=hour, until_hour=until, lives_until_hour=lives_end, start=start))
         return found
 
-    def _shared(self, request: BacktestRequest, reading: Reading, starts: Sequence[Start]) -> Shared:
-        pools = {seen.pool.key: seen.pool for start in starts for seen in start.allowed}
+    def _shared(self, request: BacktestRequest, reading: Reading, used: Sequence[PoolStatistics]) -> Shared:
+        pools = {seen.pool.key: seen.pool for seen in used}
         return Shared(
             records=reading.records,
             prices=prices_of(self._service, list(pools.values()), reading),
@@ -165,6 +167,13 @@ class Backtesting:
 
     def _note(self, phase: str | None, done: int, of: int) -> None:
         self._progress = {"phase": phase, "done": done, "of": of}
+
+
+def _with_sources(reading: Reading, used: Sequence[PoolStatistics]) -> Reading:
+    """Return the reading with the sources of what a job's estimates rested on."""
+    named = {*reading.sources, *(source for seen in used for source in seen.sources)}
+    synthetic = reading.synthetic or any(seen.synthetic for seen in used)
+    return replace(reading, sources=tuple(sorted(named)), synthetic=synthetic)
 
 
 def _figure_row(figure: Figure) -> dict[str, Any]:
