@@ -2,7 +2,7 @@
 
 Handlers are synchronous and run in threads; each thread reads through its own cursor. Every
 answer is JSON of the service's own making, every error problem+json. Runs are in
-`advisor.api_runs`, the store as a whole in `advisor.api_store`.
+`advisor.api_runs`, the store as a whole in `advisor.api_store`, quality in `advisor.api_quality`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 
 from . import problems
 from .answers import RecommendationOut, code_version
+from .api_quality import router as quality_router
 from .api_runs import router as runs_router
 from .api_store import router as store_router
 from .auth import Key, needs
@@ -47,6 +48,7 @@ def create_app(service: Service, *, keys: Sequence[Key] = ()) -> FastAPI:
     app.include_router(router)
     app.include_router(runs_router)
     app.include_router(store_router)
+    app.include_router(quality_router)
     problems.install(app)
     app.add_middleware(Guard)
     app.add_middleware(Observer, metrics=app.state.metrics)
@@ -137,12 +139,6 @@ def listings(service: ServiceOf, since: When = None, as_of: When = None) -> Resp
 def overheads(service: ServiceOf, as_of: When = None) -> Response:
     """Return what runs measured of themselves: restart, pause, upload, restore and wait, per machine."""
     return answer(service.overheads(as_of))
-
-
-@router.get("/v1/quality", dependencies=reads)
-def quality(service: ServiceOf, as_of: When = None) -> Response:
-    """Return each source's rows, age, gaps and quarantined rows."""
-    return answer(service.quality(as_of))
 
 
 @router.get("/v1/status", dependencies=reads)

@@ -28,6 +28,7 @@ VERBS = {
     "estimate": "Effective price of a job per pool, with parts and interval.",
     "plan": "Choose a pool for a job and write plan.json.",
     "run": "Start a job, survive its losses, go on until done.",
+    "backtest": "Score forecasts, estimates and choices against recorded history.",
     "dashboard": "Open the pages for the finance lead and the ML lead.",
     "doctor": "Check what Lowtide needs here, and say what to do.",
     "store": "Look after the store: snapshot, backup, restore, verify.",
@@ -37,7 +38,7 @@ EXTRAS = {  # Top-level module that may be missing -> the extra that brings it.
     "pydantic": "server", "pydantic_settings": "server", "fastapi": "server", "uvicorn": "server",
     "httpx": "server", "starlette": "server", "apscheduler": "server", "prometheus_client": "server",
     "boto3": "server", "botocore": "server", "google": "server", "requests": "server",
-    "streamlit": "dashboard", "altair": "dashboard", "torch": "trainer", "blake3": "trainer",
+    "streamlit": "dashboard", "altair": "dashboard", "torch": "trainer", "blake3": "trainer", "ray": "ray",
 }  # fmt: skip
 OUR_FAULT, USAGE, ENVIRONMENT, INTERRUPTED = 1, 2, 4, 130
 

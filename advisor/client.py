@@ -17,6 +17,8 @@ import httpx
 
 from model.errors import EnvironmentTrouble, LowtideError
 
+from .client_quality import QualityCalls
+
 EXIT_CODES = {
     "impossible-input": 2, "not-found": 2, "conflict": 2, "bad-body": 2, "too-large": 2,
     "insufficient-history": 3, "check-failed": 5, "internal": 1,
@@ -39,7 +41,7 @@ class ServiceProblem(LowtideError):
         self.exit_code = 2 if status in (400, 404, 405, 413, 422) else EXIT_CODES.get(slug, ENVIRONMENT)
 
 
-class Client:
+class Client(QualityCalls):
     """A service at an address.
 
     Args:
@@ -220,10 +222,6 @@ class Client:
     def verification(self) -> dict[str, Any]:
         """Return which of its own rules the store breaks."""
         return self._get("/v1/store/verification")
-
-    def quality(self, *, as_of: When = None) -> dict[str, Any]:
-        """Return each source's rows, age, gaps and quarantine."""
-        return self._get("/v1/quality", as_of=as_of)
 
     def listings(self, *, since: When = None, as_of: When = None) -> dict[str, Any]:
         """Return the machines first seen in a region from `since` on."""

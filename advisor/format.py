@@ -9,9 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 UNKNOWN = "–"
 Number = int | float | Decimal
+Figure = Mapping[str, Any]  # Of a backtest, as the service tells it.
+FIGURES = {  # Of a backtest -> what it is called, and how many digits it is told with.
+    "brier": ("Brier score", 4),
+    "log_loss": ("log-loss", 4),
+    "calibration_error": ("calibration error", 4),
+    "life_coverage_80": ("lives inside P10 – P90", 3),
+    "life_crps_24h": ("CRPS of lives to 24 h", 3),
+    "life_log_likelihood": ("log-likelihood of lives", 3),
+    "finish_coverage_80": ("finish inside P10 – P90", 3),
+    "finish_crps": ("CRPS of finish", 2),
+    "cost_coverage_80": ("cost inside P10 – P90", 3),
+    "cost_crps": ("CRPS of cost", 2),
+    "regret_usd": ("regret of the first choice", 2),
+    "regret_share": ("regret of the first choice", 3),
+    "saving_share": ("saving against on-demand", 3),
+}
 
 
 def usd(amount: Number | None, places: int = 2) -> str:
@@ -112,3 +129,40 @@ def spread_hours(spread: Mapping[str, float] | None) -> str:
         return UNKNOWN
     median, low, high = (hours(spread[name]) for name in ("p50", "p10", "p90"))
     return f"{median} ({low} – {high})"
+
+
+def figure_name(figure: Figure) -> str:
+    """Return what a figure is called, with its horizon and unit."""
+    name = FIGURES.get(figure["figure"], (figure["figure"], 4))[0]
+    ahead = "" if figure["horizon_hours"] is None else f" {figure['horizon_hours']:g} h ahead"
+    return f"{name}{ahead}, {figure['unit']}"
+
+
+def figure_number(figure: Figure, value: float | None) -> str:
+    """Return a value of a figure with as many digits as it deserves."""
+    places = FIGURES.get(figure["figure"], ("", 4))[1]
+    return UNKNOWN if value is None else f"{value:,.{places}f}"
+
+
+def figure_interval(figure: Figure) -> str:
+    """Return a figure with its 90 % interval."""
+    value, low, high = (figure_number(figure, figure[name]) for name in ("value", "low", "high"))
+    return f"{value} ({low} – {high})"
+
+
+def figure_verdict(figure: Figure) -> str:
+    """Return whether a figure is better than its baseline, by the interval of their difference."""
+    low, high = figure["apart_low"], figure["apart_high"]
+    if low is None or high is None or figure["better"] == "nominal":
+        return ""
+    if low <= 0.0 <= high:
+        return "no difference shown"
+    return "better" if (high < 0.0) == (figure["better"] == "lower") else "worse"
+
+
+def backtest_headline(answer: Figure) -> str:
+    """Return what was backtested, over what, and how."""
+    return (
+        f"{answer['name']}: {answer['origins']} origins {answer['every_hours']:g} h apart on "
+        f"{answer['pools']} pools, {instant(answer['from_at'])} to {instant(answer['until_at'])}"
+    )

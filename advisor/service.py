@@ -25,6 +25,7 @@ from model.published import by_place
 from model.statistics import Refusal, all_statistics
 
 from .answers import code_version, instant
+from .backtesting import Backtesting
 from .collecting import Collecting
 from .jobfile import refuse_unsold
 from .market import capped, pool_answer, price_answer, probe_answer
@@ -65,6 +66,7 @@ class Service:
         self.url = url
         self.runs = Runs(self)
         self.recommending = Recommending(self, refine)
+        self.backtesting = Backtesting(self)
         self.collecting = Collecting(
             store, clock=clock, config=feeds or FeedsConfig(), environ={} if environ is None else environ
         )

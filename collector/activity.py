@@ -106,6 +106,11 @@ class Activity:
         with self._lock:
             return list(self._errands)
 
+    @property
+    def stopping(self) -> bool:
+        """The service goes down: whatever takes long is to end."""
+        return self._stopping
+
     def check(self) -> None:
         """Stop here if the service goes down.
 

@@ -16,6 +16,7 @@ from model.errors import ImpossibleInput
 from model.market import Pool, PoolHistory, PricePoint, Probe, Sku, Tenure
 
 from . import database, rows
+from .backtests import BacktestRecords
 from .backup import BackupWrites
 from .collection import CollectionRecords
 from .facts import FactWrites
@@ -29,7 +30,7 @@ from .signals import SignalReads
 
 class Store(
     FactWrites, KeptStatistics, ListingReads, SignalReads, OverheadReads, AdvisorRecords, CollectionRecords,
-    BackupWrites,
+    BackupWrites, BacktestRecords,
 ):  # fmt: skip
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 

@@ -25,6 +25,8 @@ ROUTES = [  # Method, path, scope. A new route without a row here fails the last
     ("GET", "/v1/listings", "read"),
     ("GET", "/v1/overheads", "read"),
     ("GET", "/v1/quality", "read"),
+    ("POST", "/v1/backtests", "admin"),
+    ("GET", "/v1/backtests/progress", "read"),
     ("GET", "/v1/status", "read"),
     ("GET", "/metrics", "read"),
     ("GET", "/livez", None),

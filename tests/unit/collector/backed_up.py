@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from collector.backtests import BacktestRow
 from collector.backup import stored_tables
 from collector.ingest import ingest
 from collector.sources.base import Batch
@@ -54,6 +55,18 @@ class Market:
         )  # fmt: skip
 
 
+BACKTEST = BacktestRow(
+    backtest_id="bt-1", name="market", from_at=T0, until_at=NOW, every_hours=24.0, window_hours=720.0,
+    origins=9, pools=1, job=None, seed=1, code_version="0.1", sources=("märket",), synthetic=False,
+    left_out=(), made_at=NOW,
+)  # fmt: skip
+FIGURE = {
+    "figure": "brier", "unit": "per forecast", "better": "lower", "value": 0.1, "low": 0.05, "high": 0.2,
+    "n": 96, "days": 9,
+}  # fmt: skip
+BIN = {"horizon_hours": 1.0, "forecast": "ours", "low": 0.0, "high": 0.1, "count": 0}
+
+
 def filled(path: Path) -> Store:
     """A store with facts of every awkward type, a run, and passes of a live source."""
     store = Store.open(path, clock=lambda: NOW)
@@ -68,6 +81,7 @@ def filled(path: Path) -> Store:
     known = {"source_id": "lambda", "cadence_s": 300.0, "history_s": 0.0, "started_at": T0}
     store.begin_pass("pass-1", job_id="lambda", feed="lambda", stale_after_s=3600.0, **known)
     counts = {"rows_in": 1, "rows_new": 1, "rows_duplicate": 0, "rows_quarantined": 0}
+    store.save_backtest(BACKTEST, [FIGURE], [BIN])
     store.end_pass("pass-1", outcome="ok", trouble=None, finished_at=T0, ingest_run_id=1, **counts, **known)
     return store
 
@@ -87,6 +101,7 @@ def answers(store: Store) -> dict[str, object]:
         "runs": store.runs(), "attempts": store.attempts("run-1"), "events": store.events("run-1"),
         "recommendation": store.recommendation("rec-1"),
         "sources": store.source_states(NOW), "gaps": store.source_gaps(NOW),
+        "backtest": [store.newest_backtest(NOW), store.backtest_figures("bt-1"), store.backtest_bins("bt-1")],
         "listings": store.first_seen(NOW), "signals": store.interruption_signals(NOW),
         "verify": store.verify(),
     }  # fmt: skip

@@ -13,7 +13,8 @@ from collector.database import SQL
 
 PACKAGE = Path(collector.__file__).parent
 TIMELESS = {  # Questions about the store itself or about the advisor's own records.
-    "attempts", "events", "name", "recommendation", "run", "runs", "same_file", "span", "verify",
+    "attempts", "backtest_bins", "backtest_figures", "events", "name", "recommendation", "run", "runs",
+    "same_file", "span", "verify",
 }  # fmt: skip
 
 
