@@ -28,6 +28,7 @@ FOLLOWED_HOURS, LEAST_HOURS = 120.0, 18.0
 STEP_HOURS, REFIT_HOURS = 4.0, 24.0
 PATHS = 400
 REPEATS = 5
+SEED_STEP = 1009
 BAND, ZONE_BAND = 0.03, 0.10  # .77 to .83 over all zones, .70 to .90 in each.
 GRID_HOURS = 0.25
 CUT = 1e-6  # Two finishes closer than this are one.
@@ -74,12 +75,20 @@ def scored_set(data: Recorded, bench: Bench) -> Finished:
         found.left_out += starts.size - kept.size
         asked += [(float(start), index, horizon) for start in kept]
     for start, index, horizon in sorted(asked):  # By the clock, so that a day's laws know nothing later.
-        score(data, runs, index, start, horizon, laws, found)
+        score(data, runs, index, start, horizon, laws, found, seed=bench.options.seed)
     return found
 
 
 def score(
-    data: Recorded, runs: Runs, index: int, start: float, horizon: float, laws: dict, found: Finished
+    data: Recorded,
+    runs: Runs,
+    index: int,
+    start: float,
+    horizon: float,
+    laws: dict,
+    found: Finished,
+    *,
+    seed: int,
 ) -> None:
     """Add one start: what really came, and every predictor's verdict on it."""
     past = known_by(data, start, laws)
@@ -90,12 +99,11 @@ def score(
     found.unfinished += finish > seen
     found.pool = np.append(found.pool, index)
     found.start_hour = np.append(found.start_hour, hour)
+    luck = seed + SEED_STEP * found.pool.size  # Another course for every start.
     markets: dict[str, Callable[[], Market]] = {
-        OURS: lambda: market_of(past, past.places[index], paths=PATHS, seed=found.pool.size).market
+        OURS: lambda: market_of(past, past.places[index], paths=PATHS, seed=luck).market
     }
-    markets |= {
-        name: lambda make=make: make(past, index, PATHS, found.pool.size) for name, make in PEERS.items()
-    }
+    markets |= {name: lambda make=make: make(past, index, PATHS, luck) for name, make in PEERS.items()}
     for name, make in markets.items():
         drawn = np.sort(job(make()))
         held, off = covered(drawn, finish, seen), crps(drawn, finish, horizon)
