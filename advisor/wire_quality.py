@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .answers import Answer
+from .answers_standing import Answer
 from .fanout import MOST_WORKERS
 from .wire import Instant, JobSpec, Strict
 

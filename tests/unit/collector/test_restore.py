@@ -30,7 +30,7 @@ def saved(tmp_path) -> Path:
 
 def test_a_store_with_facts_is_never_restored_over(tmp_path, saved):
     before = contents(tmp_path / "store.duckdb")
-    with pytest.raises(ImpossibleInput, match=r"holds attempt, collect_outcome, collect_pass…") as refusal:
+    with pytest.raises(ImpossibleInput, match=r"holds attempt, backtest, backtest_bin…") as refusal:
         restore(saved, tmp_path / "store.duckdb", clock=lambda: NOW)
     assert "--store" in refusal.value.fix
     assert contents(tmp_path / "store.duckdb") == before
