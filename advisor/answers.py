@@ -93,6 +93,8 @@ class PartsOut(Answer):
     egress: float
     storage: float
     on_demand: float
+    notice: float
+    refund: float  # 0 or less.
 
 
 class SitingWayOut(Answer):
@@ -149,6 +151,8 @@ class OptionOut(Answer):
     capacity_type: str
     nodes: int
     method: str
+    market: str | None
+    paths_error: float | None
     p_first: float | None
     p_first_apart: float | None
     grade: GradeOut

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from collector.backtests import ProbedPool, Sightings
 from model.backtest import hours_of_origins
-from model.backtest_record import Record, records_of
+from model.backtest_record import Record
 from model.errors import ImpossibleInput, InsufficientHistory
-from model.job import SECONDS_PER_HOUR
 from model.market import Pool, PricePoint
-from model.watched import Place
 
 from .answers import instant
 from .backtest_tasks import Start, capacity
 from .jobfile import refuse_unsold
 from .rules import sift
 from .sides import side_costs
+from .watched import midnight, records_from
 from .wire import JobSpec, to_job
 from .wire_quality import BacktestRequest
 
@@ -75,38 +74,25 @@ def read(service: Service, request: BacktestRequest) -> Reading:
         )
     until = request.until_at or max(each.last_at for each in probed)
     records, seen = _records(service, probed, until, now)
-    return _placed(request, records, seen, until, _midnight(probed))
-
-
-def _midnight(probed: Sequence[ProbedPool]) -> datetime:
-    return datetime.combine(min(each.first_at for each in probed).date(), time(), UTC)
+    return _placed(request, records, seen, until, _clock_zero(probed))
 
 
 def _records(
     service: Service, probed: Sequence[ProbedPool], until: datetime, now: datetime
 ) -> tuple[list[Record], list[Sightings]]:
-    zero = _midnight(probed)
+    zero = _clock_zero(probed)
     records, everything = [], []
     for each in probed:
         if each.first_at > until:
             continue
         seen = service.store.sightings(each.pool, from_at=each.first_at, until_at=until, as_of=now)
         everything.append(seen)
-        records += records_of(
-            _place(each),
-            (seen.effective_s - zero.timestamp()) / SECONDS_PER_HOUR,
-            (seen.observed_s - zero.timestamp()).clip(0.0) / SECONDS_PER_HOUR,
-            seen.share,
-            seen.holds_s / SECONDS_PER_HOUR,
-        )
+        records += records_from(each, seen, zero)
     return records, everything
 
 
-def _place(probed: ProbedPool) -> Place:
-    pool = probed.pool
-    region = f"{pool.provider}/{pool.region}"
-    zone = f"{region}/{pool.zone or '-'}"
-    return Place(family=f"{pool.provider}/{probed.gpu_model}", region=region, zone=zone, pool=pool.key)
+def _clock_zero(probed: Sequence[ProbedPool]) -> datetime:
+    return midnight(min(each.first_at for each in probed))
 
 
 def _placed(

@@ -101,6 +101,8 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         capacity_type=pool.capacity_type.value,
         nodes=found.nodes,
         method=found.method,
+        market=found.market,
+        paths_error=found.paths_error,
         p_first=option.p_first,
         p_first_apart=option.p_first_apart,
         grade=grade_out(option.grade),

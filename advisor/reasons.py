@@ -47,6 +47,7 @@ def reasons_for(
         _breakeven(found),
         _evidence(found.statistics),
         _capacity(found.statistics),
+        f"Simulated. {found.market}" if found.market else None,
         brought_words(job, sited) if sited else _moving(job, side),
         siting_reason(job, sited) if sited else None,
         NO_NOTICE if no_notice else None,

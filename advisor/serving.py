@@ -32,6 +32,7 @@ from .auth import refuse_open_binding
 from .collecting import GRACE_S
 from .service import Service
 from .settings import Settings, credentials
+from .simulating import Simulating
 
 
 def utc_now() -> datetime:
@@ -66,7 +67,13 @@ def open_service(
         _make_folder(place.parent)
     with Store.open(place, clock=clock) as store:
         yield Service(
-            store, catalog=load_catalog(), tariffs=figures, clock=clock, feeds=feeds, environ=environ
+            store,
+            catalog=load_catalog(),
+            tariffs=figures,
+            clock=clock,
+            feeds=feeds,
+            environ=environ,
+            refine=Simulating(store),
         )
 
 

@@ -133,6 +133,7 @@ class Estimate:
     draws: int
     seed: int
     paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.
+    market: str | None = None  # In words, what the courses were simulated on; None for a closed form.
     drawn: Drawn | None = field(default=None, compare=False, repr=False)  # For ranking; never stored.
 
     @property
