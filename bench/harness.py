@@ -77,14 +77,16 @@ def readable(line: dict[str, object]) -> str:
     )
 
 
-def start(name: str, about: str, **defaults: object) -> Bench:
-    """Read the common options, state the machine, and return the bench."""
+def start(name: str, about: str, more: Callable[[argparse.ArgumentParser], None] | None = None) -> Bench:
+    """Read the common options and those that `more` adds, state the machine, and return the bench."""
     parser = argparse.ArgumentParser(prog=f"bench/{name}.py", description=about)
     parser.add_argument("--data", type=Path, default=None, help="folder of recorded market data")
     parser.add_argument("--quick", action="store_true", help="fewer repeats, smaller inputs")
     parser.add_argument("--json", action="store_true", help="one JSON object per figure")
     parser.add_argument("--check", action="store_true", help="exit 5 when a must is missed")
     parser.add_argument("--seed", type=int, default=1)
+    if more is not None:
+        more(parser)
     options = parser.parse_args()
     if not options.json:
         print(f"# {name}: {machine()}, seed {options.seed}", flush=True)

@@ -12,7 +12,15 @@ from harness import machine
 
 HERE = Path(__file__).parent
 TABLE = HERE.parent / "docs" / "performance.md"
-NOT_A_BENCH = {"feed_pages.py", "harness.py", "market.py", "run_all.py", "store_year.py", "vectors.py"}
+NOT_A_BENCH = {
+    "feed_pages.py",
+    "harness.py",
+    "market.py",
+    "policy_field.py",
+    "run_all.py",
+    "store_year.py",
+    "vectors.py",
+}
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 
 

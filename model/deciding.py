@@ -1,0 +1,231 @@
+"""Spot here, spot there, on-demand, or wait: decided tick by tick, under a deadline that holds.
+
+Availability by hazards that fall with age, shrunk over sibling pools and kept current; the cost to
+finish by value iteration over slack (`spot_values`); the deadline by exact arithmetic outside it
+(`spot_safety`). A policy sees what is up now and has been, never what comes.
+
+Legend: T = ticks, P = pools, S = 2 states, B = age bins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .spot_ages import Ages
+from .spot_safety import ROUNDING, Promise
+from .spot_values import HELD, NONE_DOWN, NONE_UP, OD_DOWN, OD_UP, Terms, Values, state_of
+from .spot_world import Pooled, one_pool, pooled, stay_hours
+from .validity import Floats, quantity
+from .watched import Bools
+
+SPOT, ON_DEMAND = "spot", "od"
+Action = tuple[str | None, str | None]
+NOTHING: Action = (None, None)
+LONG_RUN_BIN = 4  # Ages of one to two hours: what a pool's hazard is once it has settled.
+IMPATIENCE = 0.05  # Of the spot price: at equal cost a job is done sooner.
+RELUCTANCE = 1.5  # Of a launch: hazards are believed, overheads are known.
+DEAR_STAY_HOURS = 3.0  # A dear pool is left for a better one that comes up.
+SOLVE_EVERY_HOURS = 12.0  # Hazards move slowly; the values of a day ago still rank actions well.
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One thing that could be done now, and the expected cost to the end if it is."""
+
+    action: Action
+    cost_usd: float
+    safe: bool
+
+
+class Policy:
+    """What `make_policy` returns; one per job."""
+
+    def __init__(
+        self,
+        promise: Promise,
+        pools: Sequence[str],
+        prices: Mapping[str, float],
+        on_demand_usd_per_hour: float,
+        egress_usd: Mapping[tuple[str, str], float],
+        seen_TP: Bools,
+        ages: Ages,
+        value_of_time_usd_per_hour: float,
+    ) -> None:
+        self.promise, self.pools = promise, tuple(pools)
+        self.prices, self.on_demand = dict(prices), on_demand_usd_per_hour
+        self.egress_usd = egress_usd
+        self._ages, self._seen_TP, self._seen_hours = ages, seen_TP, ages.tick_hours
+        self._union = Ages(1, ages.tick_hours)
+        self._union.watch(np.asarray(seen_TP.any(axis=1, keepdims=True)))
+        for each in (self._ages, self._union):
+            each.pace(promise.tick_hours)
+        self._last: Action = NOTHING
+        self._debt_hours, self._tick = 0.0, -1
+        self._terms = Terms(
+            promise.tick_hours,
+            promise.overhead_hours,
+            promise.lag_hours,
+            on_demand_usd_per_hour,
+            value_of_time_usd_per_hour,
+        )
+        self._solve(promise.task_hours, 0)
+
+    def decide(self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]) -> Action:
+        """Return what to do for the tick that begins now.
+
+        Args:
+            now_h: Hours since the start.
+            done_h: Useful work committed.
+            current: What is still alive, after any preemption; (None, None) at first.
+            available: Of each pool, whether all nodes can be had now; unnamed pools cannot.
+
+        Returns:
+            ("spot", pool), ("od", pool) or (None, None); `current` itself means to stay.
+        """
+        considered = self.consider(now_h, done_h, current, available)
+        best = min((c for c in considered if c.safe), key=lambda c: c.cost_usd)
+        self._last = best.action
+        if best.action != current:
+            self._debt_hours = self.promise.overhead_hours if best.action[0] else 0.0
+        return best.action
+
+    def consider(
+        self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]
+    ) -> list[Considered]:
+        """Return every action with its expected cost, on-demand first; at least one is safe."""
+        tick = max(round(now_h / self.promise.tick_hours), 0)
+        up_P = np.array([bool(available.get(pool, False)) for pool in self.pools])
+        current = current if current[0] != SPOT or available.get(str(current[1])) else NOTHING
+        self._advance(tick, current, up_P)
+        left = max(self.promise.task_hours - done_h, 0.0)
+        if left <= ROUNDING * self.promise.tick_hours:
+            return [Considered(NOTHING, 0.0, True)]
+        if tick - self._solved_tick >= self._solve_ticks:
+            self._solve(left, tick)
+        spots, best = self._spots(tick, left, current, up_P)
+        found = [self._on_demand(tick, left, current, best), *spots]
+        if best is None or (current == NOTHING and len(self.pools) == 1):  # What lives is not given up.
+            found.append(self._wait(tick, left, best))
+        return found
+
+    def update_prices(self, now_h: float, spot_usd_per_hour: Mapping[str, float]) -> None:
+        """Take new prices; they hold from now on."""
+        for pool, price in spot_usd_per_hour.items():
+            if pool in self.prices:
+                self.prices[pool] = float(quantity("Spot price", price, "USD/h"))
+        self._solved_tick = -(10**9)
+
+    def _advance(self, tick: int, current: Action, up_P: np.ndarray) -> None:
+        """Move the clock: what is owed of the launch, and how old every state is."""
+        passed = max(tick - self._tick, 0) if self._tick >= 0 else 0
+        if current != self._last or current == NOTHING:
+            self._debt_hours = 0.0  # Lost, or nothing was held: a launch starts anew.
+        self._debt_hours = max(self._debt_hours - passed * self.promise.tick_hours, 0.0)
+        if tick > self._tick:
+            self._ages.see(up_P)
+            self._union.see(np.array([up_P.any()]))
+        self._tick = max(tick, self._tick)
+
+    def _solve(self, left_hours: float, tick: int) -> None:
+        """Work out values from what has been seen by now."""
+        promise, hazards_PSB = self.promise, self._ages.hazards()
+        self._market = self._pooled(hazards_PSB, left_hours)
+        left_ticks = max(promise.ticks - tick, 1)
+        slack = max(left_ticks * promise.tick_hours - left_hours, 0.0)
+        self._values = Values(self._terms, self._market, left_ticks, slack)
+        self._solved_tick = tick
+        self._solve_ticks = max(round(SOLVE_EVERY_HOURS / promise.tick_hours), 1)
+
+    def _pooled(self, hazards_PSB: Floats, left_hours: float) -> Pooled:
+        """Return the pools as one: itself, where there is one."""
+        up_PB = hazards_PSB[:, 1]
+        price_P = np.array([self.prices[pool] for pool in self.pools])
+        if len(self.pools) == 1:
+            return one_pool(float(price_P[0]), hazards_PSB[0])
+        self._stay = stay_hours(up_PB, left_hours)
+        self._short_stay = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))
+        cost_P = price_P * (1.0 + self.promise.overhead_hours * up_PB[:, LONG_RUN_BIN])
+        return pooled(self._seen_TP, self._seen_hours, price_P, cost_P, up_PB, self._union.hazards()[0])
+
+    def _after(self, tick: int, state: int, slack_hours: float) -> float:
+        return self._values.after(max(self.promise.ticks - tick - 1, 0), state, slack_hours)
+
+    def _slack(self, tick: int, left: float) -> float:
+        return (self.promise.ticks - tick) * self.promise.tick_hours - left
+
+    def _rest_state(self, on_demand: bool, best: int | None) -> int:
+        """Return the state of holding none, or on-demand, while this pool is the best that is up."""
+        if best is None:
+            return state_of(OD_DOWN if on_demand else NONE_DOWN, int(self._union.bins_P[0]))
+        return state_of(OD_UP if on_demand else NONE_UP, int(self._ages.bins_P[best]))
+
+    def _on_demand(self, tick: int, left: float, current: Action, best: int | None) -> Considered:
+        stays = current[0] == ON_DEMAND
+        action = current if stays else (ON_DEMAND, current[1] or self.pools[0])
+        owed = self._debt_hours if stays else self.promise.overhead_hours
+        after = self._after(tick, self._rest_state(True, best), self._slack(tick, left) - owed)
+        return Considered(action, self.on_demand * self.promise.tick_hours + after, True)
+
+    def _spots(
+        self, tick: int, left: float, current: Action, up_P: np.ndarray
+    ) -> tuple[list[Considered], int | None]:
+        """Return each pool that is up, and the best: others are dearer by what they are worse."""
+        up = np.flatnonzero(up_P)
+        if not up.size:
+            return [], None
+        owed_P = [self._owed(pool, current) for pool in self.pools]
+        worse = np.array([self._worse(int(p), owed_P[p], tick, left, current) for p in up])
+        best = int(up[np.argmin(worse)])
+        after = self._after_spot(best, owed_P[best], tick, left)
+        cost = self.prices[self.pools[best]] * self.promise.tick_hours + after
+        found = [
+            Considered(
+                (SPOT, self.pools[p]),
+                cost + float(by - worse.min()),
+                self.promise.safe_on_spot(tick, left, owed_P[p]),
+            )
+            for p, by in zip(up, worse, strict=True)
+        ]
+        return found, best
+
+    def _owed(self, pool: str, current: Action) -> float:
+        return self._debt_hours if current == (SPOT, pool) else self.promise.overhead_hours
+
+    def _after_spot(self, pool: int, owed: float, tick: int, left: float) -> float:
+        state = state_of(HELD, int(self._ages.bins_P[pool]))
+        return self._after(tick, state, self._slack(tick, left) - owed)
+
+    def _worse(self, pool: int, owed: float, tick: int, left: float, current: Action) -> float:
+        """Return by how much a pool is dearer than the one held, or than the usual, over the stay in it."""
+        if len(self.pools) == 1:
+            return 0.0
+        age_bin, overhead = int(self._ages.bins_P[pool]), self.promise.overhead_hours
+        launches = (owed >= overhead) + 1.0 - self._stay[1][pool, age_bin]
+        near = self._after_spot(pool, 0.0, tick, left)
+        slack_usd = max(self._after_spot(pool, overhead, tick, left) - near, 0.0)
+        launch_usd = min(slack_usd, overhead * self.on_demand)  # Its hours are billed, its slack is gone.
+        moving_usd = launches * RELUCTANCE * launch_usd + self._moving_usd(current[1], self.pools[pool])
+        return float(self._dearer_usd(pool, age_bin, current) + moving_usd)
+
+    def _dearer_usd(self, pool: int, age_bin: int, current: Action) -> float:
+        """Return the difference in price over the hours for which it will matter."""
+        price = self.prices[self.pools[pool]]
+        if current[0] == SPOT:
+            held = self.pools.index(str(current[1]))
+            both = min(self._stay[0][pool, age_bin], self._stay[0][held, int(self._ages.bins_P[held])])
+            return float((price - self.prices[self.pools[held]]) * both)
+        dearer = price - self._market.usd_per_hour
+        return float(dearer * (self._short_stay if dearer > 0 else self._stay)[0][pool, age_bin])
+
+    def _wait(self, tick: int, left: float, best: int | None) -> Considered:
+        state = self._rest_state(False, best)
+        slack = self._slack(tick, left) - self.promise.tick_hours
+        after = self._after(tick, state, slack)
+        after += IMPATIENCE * self._market.usd_per_hour * self.promise.tick_hours
+        return Considered(NOTHING, after, self.promise.safe_to_wait(tick, left))
+
+    def _moving_usd(self, source: str | None, target: str) -> float:
+        return self.egress_usd.get((source, target), 0.0) if source and source != target else 0.0

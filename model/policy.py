@@ -1,0 +1,130 @@
+"""`make_policy`: the frozen door to the step-by-step decision under a deadline (`model.deciding`).
+
+It checks what it is told and refuses what cannot be kept, with the number that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .deciding import Considered, Policy
+from .errors import ImpossibleInput
+from .spot_ages import Ages
+from .spot_safety import ROUNDING, Promise
+from .validity import quantity
+from .watched import Bools
+
+__all__ = ["Considered", "Policy", "make_policy"]
+
+
+def make_policy(
+    task_hours: float,
+    deadline_hours: float,
+    restart_overhead_hours: float,
+    gap_hours: float,
+    spot_usd_per_hour: dict[str, float],
+    on_demand_usd_per_hour: float,
+    pools: list[str],
+    history: dict[str, Sequence[int]] | None = None,
+    history_gap_hours: float | None = None,
+    egress_usd_per_move: dict[tuple[str, str], float] | None = None,
+    *,
+    nodes: int = 1,
+    floor_nodes: int = 0,
+    checkpoint_lag_hours: float = 0.0,
+    value_of_time_usd_per_hour: float | None = None,
+    budget_usd: float | None = None,
+) -> Policy:
+    """Return a policy for one job, asked once per tick.
+
+    Args:
+        task_hours: Useful work.
+        deadline_hours: From the start; floored to whole ticks.
+        restart_overhead_hours: Of every launch, on-demand too: billed, without progress.
+        gap_hours: Of a tick.
+        spot_usd_per_hour: By pool, for all nodes.
+        on_demand_usd_per_hour: For all nodes, always obtainable.
+        pools: Their names.
+        history: By pool, 1 = available, 0 or None = not, per tick until just before the start.
+        history_gap_hours: Of a tick of the history; `gap_hours` where None.
+        egress_usd_per_move: From pool, to pool.
+        nodes: Of the gang; prices and availability are the gang's already.
+        floor_nodes: Not decided here: only 0 is taken.
+        checkpoint_lag_hours: Work a preemption loses at most.
+        value_of_time_usd_per_hour: What an hour until the end is worth, beside the deadline.
+        budget_usd: Not decided here: only None is taken.
+
+    Raises:
+        ImpossibleInput: On-demand from the start would miss the deadline, with the least that fits;
+            there is no pool; a price or time is impossible; or what is asked is not decided here.
+    """
+    promise = Promise(
+        _hours("Work", task_hours, above_zero=True),
+        _hours("Deadline", deadline_hours, above_zero=True),
+        _hours("Restart overhead", restart_overhead_hours),
+        _hours("Tick", gap_hours, above_zero=True),
+        _hours("Checkpoint lag", checkpoint_lag_hours),
+    )
+    _refuse(promise, pools, spot_usd_per_hour, nodes, floor_nodes, budget_usd)
+    step = _hours("Tick of the history", history_gap_hours or gap_hours, above_zero=True)
+    seen_TP = _history(pools, history or {})
+    ages = Ages(len(pools), step)
+    ages.watch(seen_TP)
+    return Policy(
+        promise,
+        pools,
+        {pool: float(quantity("Spot price", spot_usd_per_hour[pool], "USD/h")) for pool in pools},
+        float(quantity("On-demand price", on_demand_usd_per_hour, "USD/h")),
+        egress_usd_per_move or {},
+        seen_TP,
+        ages,
+        float(quantity("Value of time", value_of_time_usd_per_hour or 0.0, "USD/h")),
+    )
+
+
+def _hours(name: str, value: float, *, above_zero: bool = False) -> float:
+    return float(quantity(name, value, "h", above_zero=above_zero))
+
+
+def _refuse(
+    promise: Promise,
+    pools: Sequence[str],
+    prices: Mapping[str, float],
+    nodes: int,
+    floor_nodes: int,
+    budget_usd: float | None,
+) -> None:
+    if not pools:
+        raise ImpossibleInput("There are 0 pools to choose from.", fix="Name at least 1 pool.")
+    unpriced = [pool for pool in pools if pool not in prices]
+    if unpriced:
+        raise ImpossibleInput(
+            f"{len(unpriced)} of {len(pools)} pools have no price, {unpriced[0]} among them.",
+            fix="Give every pool a price, or leave it out.",
+        )
+    quantity("Node count", nodes, "nodes", above_zero=True)
+    if floor_nodes or budget_usd is not None:
+        raise ImpossibleInput(
+            "An on-demand floor or a budget was asked of the policy, which decides neither.",
+            fix="Leave floor_nodes at 0 and budget_usd out; ask for the floor when planning.",
+        )
+    short = promise.least_hours() - promise.ticks * promise.tick_hours
+    if short > ROUNDING:
+        raise ImpossibleInput(
+            f"The deadline of {promise.deadline_hours:g} h is {short:.3g} h too near: on-demand from the "
+            f"start takes {promise.least_hours():.4g} h in whole ticks.",
+            fix=f"Give a deadline of {promise.least_hours():.4g} h or more, or less work.",
+        )
+
+
+def _history(pools: Sequence[str], history: Mapping[str, Sequence[int]]) -> Bools:
+    """Return what was seen, shape (T, P): as far back as every pool goes that was seen at all."""
+    seen = [np.asarray(list(history.get(pool, ())), dtype=float) for pool in pools]
+    length = min((column.size for column in seen if column.size), default=0)
+    found = np.zeros((length, len(pools)), dtype=bool)
+    for index, column in enumerate(seen):
+        if column.size:
+            found[:, index] = column[column.size - length :] > 0  # NaN, for unknown, is not above 0.
+    return found

@@ -1,0 +1,57 @@
+"""The promise of a hard deadline, in whole ticks: what may be done now so that on-demand still fits.
+
+Outside any optimiser, and exact: on-demand is always obtainable, takes the overhead once, and
+then works without end. An action is safe where, whatever capacity does next, starting on-demand
+at the next tick still ends in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+ROUNDING = 1e-9  # Of a tick.
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A job's work, deadline and overhead, on a clock of ticks."""
+
+    task_hours: float
+    deadline_hours: float
+    overhead_hours: float
+    tick_hours: float
+    lag_hours: float = 0.0  # Work a preemption loses at most.
+
+    @property
+    def ticks(self) -> int:
+        """Whole ticks until the deadline."""
+        return floor(self.deadline_hours / self.tick_hours + ROUNDING)
+
+    def ticks_on_demand(self, left_hours: float, debt_hours: float) -> int:
+        """Return how many ticks on-demand needs for some work and what is owed of a launch."""
+        if left_hours <= ROUNDING * self.tick_hours:
+            return 0
+        return ceil((left_hours + debt_hours) / self.tick_hours - ROUNDING)
+
+    def safe_to_wait(self, tick: int, left_hours: float) -> bool:
+        """Say whether on-demand still fits if nothing is done for this tick."""
+        return self.ticks_on_demand(left_hours, self.overhead_hours) <= self.ticks - tick - 1
+
+    def safe_on_spot(self, tick: int, left_hours: float, debt_hours: float) -> bool:
+        """Say whether on-demand still fits if spot works for this tick and is lost at its end.
+
+        Args:
+            tick: Ticks passed since the start.
+            left_hours: Useful work left now.
+            debt_hours: Owed of the launch, the whole overhead for a new one.
+        """
+        worked = self.tick_hours - min(debt_hours, self.tick_hours)
+        if left_hours - worked <= ROUNDING * self.tick_hours:
+            return tick < self.ticks
+        after = left_hours - worked + min(self.lag_hours, self.task_hours)
+        return self.ticks_on_demand(after, self.overhead_hours) <= self.ticks - tick - 1
+
+    def least_hours(self) -> float:
+        """Return the shortest deadline that on-demand from the start can keep."""
+        return self.ticks_on_demand(self.task_hours, self.overhead_hours) * self.tick_hours
