@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from .errors import ImpossibleInput
+from .goodput import WHOLE
 from .job import SECONDS_PER_HOUR, Job
 from .validity import Floats, quantity
 
@@ -124,7 +125,55 @@ def choose_interval(job: Job, hazard_per_hour: float, *, useful_hours: float | N
     best_s = float(exact_hours(pause_s / SECONDS_PER_HOUR, hazard_per_hour)) * SECONDS_PER_HOUR
     rule = "no-hazard" if hazard_per_hour == 0 else "async" if lag_s > 0 else "exact"
     interval_s, capped_by = limited(job, best_s, work_s)
-    return ChosenInterval(interval_s=interval_s, rule=rule, capped_by=capped_by)
+    cut_s = evenly_cut(
+        interval_s, work_s, pause_s, hazard_per_hour / SECONDS_PER_HOUR, *_bounds_s(job, pause_s)
+    )
+    return ChosenInterval(interval_s=float(cut_s), rule=rule, capped_by=capped_by)
+
+
+def evenly_cut(
+    interval_s: ArrayLike,
+    work_s: ArrayLike,
+    pause_s: ArrayLike,
+    hazard_per_s: ArrayLike,
+    least_s: ArrayLike,
+    most_s: float,
+) -> Floats:
+    """Return the interval that cuts the work into equal segments, broadcast.
+
+    The optimum is a long job's; what remains of a short one would be a segment too short, which
+    costs up to 1.3 %. Of the two whole counts on either side the cheaper by F4 is taken that lies
+    within the bounds.
+
+    Args:
+        interval_s: The optimum for a long job, within the bounds.
+        work_s: Useful seconds of the job.
+        pause_s: Of one save.
+        hazard_per_s: Of the whole gang.
+        least_s: Shortest interval allowed.
+        most_s: Longest interval the promise allows, may be infinite.
+
+    Raises:
+        ImpossibleInput: The work is not a finite time above 0.
+    """
+    wanted, work, least = (np.asarray(value, dtype=np.float64) for value in (interval_s, work_s, least_s))
+    quantity("Useful work", work / SECONDS_PER_HOUR, "h", above_zero=True)
+    few = np.maximum(np.floor(work / wanted + WHOLE), 1.0)
+    more = few + 1.0
+    hazard, pause = np.asarray(hazard_per_s), np.asarray(pause_s)
+    with np.errstate(over="ignore"):
+        segment_few, segment_more = work / few + pause, work / more + pause
+        costs_few = few * segment_few * special.exprel(hazard * segment_few)
+        costs_more = more * segment_more * special.exprel(hazard * segment_more)
+    too_long = work / few > most_s * (1.0 + WHOLE)
+    take_more = ((costs_more < costs_few) & (work / more >= least)) | too_long
+    return np.where(wanted >= work, wanted, work / np.where(take_more, more, few))
+
+
+def _bounds_s(job: Job, pause_s: float) -> tuple[float, float]:
+    """Return the shortest interval that saves allow, and the longest that the promise does."""
+    floors = [(SHORTEST_S, "shortest"), (max(job.overheads.save_lag_s - pause_s, 0.0), "save_lag_s")]
+    return max(floor_s for floor_s, _ in floors), _most_s(job, floors)
 
 
 def limited(job: Job, best_s: float, work_s: float, most_s: float | None = None) -> tuple[float, str | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .interval import NEAR_BRANCH, SHORTEST_S, choose_interval
+from .interval import NEAR_BRANCH, SHORTEST_S, choose_interval, evenly_cut
 from .job import SECONDS_PER_HOUR, Job
 from .validity import Floats
 
@@ -24,7 +24,10 @@ def intervals_s_N(job: Job, hazard_N: Floats, work_hours_N: Floats, pause_s_N: F
     best_s_N = exact_hours_N(pause_s_N / SECONDS_PER_HOUR, hazard_N) * SECONDS_PER_HOUR
     floor_s_N = np.maximum(SHORTEST_S, job.overheads.save_lag_s - pause_s_N)
     cap_s = choose_interval(job, 0.0, useful_hours=NO_CAP_HOURS).interval_s
-    return np.minimum(np.maximum(best_s_N, floor_s_N), np.minimum(work_hours_N * SECONDS_PER_HOUR, cap_s))
+    work_s_N = work_hours_N * SECONDS_PER_HOUR
+    limited_s_N = np.minimum(np.maximum(best_s_N, floor_s_N), np.minimum(work_s_N, cap_s))
+    promised_s = cap_s if cap_s < NO_CAP_HOURS else np.inf
+    return evenly_cut(limited_s_N, work_s_N, pause_s_N, hazard_N / SECONDS_PER_HOUR, floor_s_N, promised_s)
 
 
 def exact_hours_N(pause_hours_N: Floats, hazard_N: Floats) -> Floats:

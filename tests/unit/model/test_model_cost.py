@@ -34,13 +34,12 @@ def test_on_demand_costs_its_hours_its_one_save_and_its_boot(job, on_demand, as_
 
 
 def test_a_certain_hazard_costs_what_the_closed_form_says(job, statistics, as_of):
-    # h = .1: tau from Lambert W; 24 h in whole intervals and a remainder, plus the first boot of .2 h.
+    # h = .1: a long job's optimum is .967 h; 24 h are cut into 25 even segments, plus the first boot of .2 h.
     found = estimate(job(), statistics(**CERTAIN), NOTHING, from_at=as_of)
-    tau = float(exact_hours(0.05, 0.1))
+    tau = 24 / 25
     assert found.interval_s == pytest.approx(3600 * tau)
-    whole = int(24 / tau)
-    pieces = [tau] * whole + [24 - whole * tau]
-    billed = 0.2 + sum(10 * exp(0.02) * expm1((x + 0.05) / 10) for x in pieces)
+    assert tau == pytest.approx(float(exact_hours(0.05, 0.1)), rel=0.01)
+    billed = 0.2 + 25 * 10 * exp(0.02) * expm1((tau + 0.05) / 10)
     assert found.billed_hours.mean == pytest.approx(billed, rel=1e-4)
     assert found.cost_usd.mean == pytest.approx(10 * billed, rel=1e-4)
     assert found.preemptions.mean == pytest.approx((billed - 0.2) / 10, rel=1e-4)
@@ -128,8 +127,10 @@ def test_a_gang_is_struck_by_any_of_its_nodes_unless_drops_are_the_pools(job, st
     big = job(gpus=32)
     drops = estimate(big, statistics(**CERTAIN), NOTHING, from_at=as_of)
     nodes = estimate(big, statistics(evidence=Evidence.TENURES, **CERTAIN), NOTHING, from_at=as_of)
-    assert drops.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.1)))
-    assert nodes.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.13)))
+    assert drops.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.1)), rel=0.02)  # Cut evenly.
+    assert nodes.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.13)), rel=0.02)
+    assert 86_400 / drops.interval_s == pytest.approx(25)
+    assert 86_400 / nodes.interval_s == pytest.approx(28)
 
 
 def test_a_gpu_half_as_fast_works_twice_as_long_for_the_same_work(job, statistics, as_of):

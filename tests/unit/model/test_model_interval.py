@@ -63,10 +63,11 @@ def test_a_free_save_is_made_all_the_time():
     assert exact_hours(0.0, 1.0) == 0.0
 
 
-def test_the_chosen_interval_is_the_exact_one_in_seconds(job):
-    # C = 180 s = .05 h, M = 6 h: .7416 h = 2670 s.
+def test_the_chosen_interval_is_the_exact_one_in_seconds_cut_evenly(job):
+    # C = 180 s = .05 h, M = 6 h: .7416 h = 2670 s, of which 24 h hold 32.4: 32 segments of 2700 s.
     chosen = choose_interval(job(), SIX_HOURLY)
-    assert chosen.interval_s == pytest.approx(3600 * float(exact_hours(0.05, SIX_HOURLY)))
+    assert 3600 * float(exact_hours(0.05, SIX_HOURLY)) == pytest.approx(2670, rel=1e-3)
+    assert chosen.interval_s == pytest.approx(2700.0)
     assert (chosen.rule, chosen.capped_by) == ("exact", None)
     assert chosen.words == "exact optimum (Lambert W)"
 
@@ -92,7 +93,22 @@ def test_a_promise_shorter_than_a_save_is_refused_with_both_numbers(job):
 def test_the_next_background_save_waits_for_the_last_one(job):
     # Pause 1 s, lag 3600 s: the optimum is sqrt(2 * 1 * 3600) = 85 s, but one upload is in flight.
     chosen = choose_interval(job(overheads={"pause_s": 1.0, "save_lag_s": 3600.0}), 1.0)
-    assert (chosen.interval_s, chosen.capped_by) == (3599.0, "save_lag_s")
+    assert (chosen.interval_s, chosen.capped_by) == (3600.0, "save_lag_s")  # 3599 s, cut evenly: 24 of them.
+
+
+@pytest.mark.parametrize("work", [0.7, 1.0, 3.0, 5.3, 24.0, 100.0])
+@pytest.mark.parametrize("life", [1.5, 6.0, 24.0])
+def test_no_other_number_of_even_segments_costs_a_thousandth_less(job, work, life):
+    hazard, pause = 1.0 / life, 0.05
+    chosen = choose_interval(job(useful_hours=work), hazard)
+    count = work * 3600 / chosen.interval_s
+    assert count == pytest.approx(round(count))
+
+    def billed(segments):
+        return segments * np.expm1(hazard * (work / segments + pause))
+
+    best = min(billed(n) for n in range(1, 400))
+    assert billed(round(count)) <= best * (1 + 1e-3)
 
 
 def test_without_hazard_one_save_at_the_end_is_enough(job):

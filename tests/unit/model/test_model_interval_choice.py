@@ -48,14 +48,16 @@ def test_a_plain_job_gets_what_it_always_got(job, changes, hazard):
 def test_a_gang_is_as_dangerous_as_its_common_causes_and_not_as_its_nodes(job):
     # .05 (16 * .1 + .9) = .125 per hour, not .8.
     chosen = fitting_interval(job(), Danger(hazard_per_hour=0.05, nodes=16))
-    assert chosen.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.125)))
+    assert chosen.interval_s == pytest.approx(86_400 / 28)  # A long job's optimum is 3101 s: 27.9 segments.
+    assert chosen.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.125)), rel=0.01)
     assert "0.125 times an hour" in chosen.why
     assert "0.8" in chosen.why
 
 
 def test_a_drop_of_the_pool_is_taken_as_it_is(job):
     chosen = fitting_interval(job(), Danger(hazard_per_hour=0.05, nodes=16, of_gang=True))
-    assert chosen.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.05)))
+    assert chosen.interval_s == pytest.approx(86_400 / 17)  # A long job's optimum is 4972 s: 17.4 segments.
+    assert chosen.interval_s == pytest.approx(3600 * float(exact_hours(0.05, 0.05)), rel=0.03)
 
 
 def test_the_chance_to_save_on_notice_is_the_chance_to_be_quick_enough():

@@ -89,11 +89,11 @@ def test_on_demand_costs_its_hours_its_one_save_and_its_boot(job, on_demand, as_
 
 
 def test_a_certain_hazard_costs_what_f4_says(job, statistics, as_of):
-    # h = .1, R = .2, C = .05: segments of tau from Lambert W, each (1/h) e^(hR) (e^(h(tau+C)) - 1) billed.
-    tau = float(exact_hours(0.05, 0.1))
-    whole = int(24 / tau)
-    pieces = [tau] * whole + [24 - whole * tau]
-    billed = 0.2 + sum(10 * np.exp(0.02) * np.expm1((x + 0.05) / 10) for x in pieces)
+    # h = .1, R = .2, C = .05: 25 even segments of .96 h (a long job's optimum is .967), each billed
+    # (1/h) e^(hR) (e^(h(tau+C)) - 1).
+    tau = 24 / 25
+    assert tau == pytest.approx(float(exact_hours(0.05, 0.1)), rel=0.01)
+    billed = 0.2 + 25 * 10 * np.exp(0.02) * np.expm1((tau + 0.05) / 10)
     found = screened(job(), [statistics(**CERTAIN)], NOTHING, as_of)
     assert found.cost_usd.mean_N == pytest.approx([10 * billed], rel=1e-4)
     assert found.interval_s_N == pytest.approx([3600 * tau])
