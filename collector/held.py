@@ -20,7 +20,7 @@ from .in_order import whole
 from .sources.base import Source
 from .store import Store
 
-HELD_ROWS: Final = 4_000_000  # Of 28 bytes each.
+HELD_ROWS: Final = 3_000_000  # Of 28 bytes each, and twice that while they are looked up.
 OUT_OF_ORDER: Final = 0.1  # Share of rows before their predecessor from which on a batch has no order.
 
 

@@ -44,14 +44,11 @@ class PriceWrites(Ledger):
         """The rows of each table that are no stored change; others may be there, but as repeats.
 
         Args:
-            tables: As `add_prices` takes them, at least one.
+            tables: As `numbered_prices` of the store gives them; together at least one row.
         """
         held = pa.concat_tables(tables)
-        if not len(held):
-            return tables
         first, last = span(held["effective_at"])
-        numbered = held.append_column("row_no", pa.array(np.arange(len(held), dtype="int32")))
-        with database.refusing(self.place), self._found({"held": morsels(numbered)}):
+        with database.refusing(self.place), self._found({"held": morsels(held)}):
             answer = self._script("unknown_prices", from_at=first, until_at=last)
         is_unknown = np.zeros(len(held), dtype=bool)
         is_unknown[np.asarray(answer["row_no"])] = True
@@ -114,8 +111,14 @@ class PriceWrites(Ledger):
 
 
 def morsels(table: pa.Table) -> pa.Table:
-    """The same in pieces that the database shares out among its threads; it leaves one piece to one."""
-    return pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=MORSEL_ROWS))
+    """The same, numbered, in pieces that the database shares out among its threads."""
+    pieces = table.to_batches(max_chunksize=MORSEL_ROWS)
+    begins = np.cumsum([0, *map(len, pieces)]).tolist()
+    numbered = [
+        piece.append_column("row_no", pa.array(np.arange(begin, begin + len(piece), dtype="int32")))
+        for piece, begin in zip(pieces, begins, strict=False)
+    ]
+    return pa.Table.from_batches(numbered)
 
 
 def only(answer: pa.Table, column: str) -> int:
