@@ -7,7 +7,7 @@ is asked on, so it is asked on only after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,8 +21,9 @@ from model.market import Sku
 from .catalog import Catalog
 from .facts import OF_POOLS
 from .quality import check
+from .rows import utc
 from .sources.base import Batch, Source
-from .tables import Codes, Frame
+from .tables import Codes, Frame, span
 
 PART_ROWS: Final = 500_000  # Twice as many are merged a tenth faster and take a quarter more memory.
 
@@ -36,6 +37,7 @@ class Checked:
     rows_in: int
     pools: dict[str, set[str]]  # Kind of price -> pool keys.
     skus: dict[tuple[str, str], Sku]
+    span: tuple[datetime, datetime] | None  # First and last instant of what may be stored.
 
 
 def checked_batches(source: Source, *, now: Callable[[], datetime], catalog: Catalog) -> Iterator[Checked]:
@@ -95,7 +97,21 @@ def check_batch(batch: Batch, *, now: datetime, catalog: Catalog, kind: str) -> 
         rows_in=rows_in,
         pools=pools,
         skus={**catalog.skus, **{(sku.provider, sku.name): sku for sku in batch.skus}},
+        span=_span(kept.values()),
     )
+
+
+def _span(tables: Iterable[pa.Table]) -> tuple[datetime, datetime] | None:
+    """First and last effective instant, None where there is none."""
+    clocks = [
+        utc(end)
+        for table in tables
+        for column in ("effective_at", "began_at")
+        if column in table.column_names
+        for end in span(table[column])
+    ]
+    known = [clock for clock in clocks if clock is not None]
+    return (min(known), max(known)) if known else None
 
 
 def _pools(table: pa.Table, kind: str) -> Iterator[tuple[str, list[str]]]:

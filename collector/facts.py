@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from model.market import Pool, Sku
 
+from .in_order import TYPES
 from .prices import PriceWrites, only
 from .sources.base import Source
 from .tables import TEXT, Codes, span
@@ -87,8 +88,8 @@ class FactWrites(PriceWrites):
     def add_facts(self, name: str, table: pa.Table, *, source: Source, ingest_run_id: int) -> int:
         """Merge one table of a batch (`prices`, `probes`…); how many rows were new."""
         params: dict[str, Any] = {"source_id": source.source_id, "ingest_run_id": ingest_run_id}
-        if name in OF_POOLS:
-            table = self._numbered(name, table, source)
+        if name in OF_POOLS and "series_no" not in table.column_names:
+            table = self._numbered(table, source)
         if name == "prices":
             with self.transaction(source.source_id):
                 return self.add_prices(table, params)
@@ -101,7 +102,12 @@ class FactWrites(PriceWrites):
                 self.note_days(name)
             return rows_new
 
-    def _numbered(self, name: str, table: pa.Table, source: Source) -> pa.Table:
+    def numbered_prices(self, table: pa.Table, source: Source) -> pa.Table:
+        """Prices of known pools as `add_prices` takes them, in the least space."""
+        told = self._exact(self._numbered(table, source))
+        return pa.table({name: told[name].cast(kind) for name, kind in TYPES.items()})
+
+    def _numbered(self, table: pa.Table, source: Source) -> pa.Table:
         """The table with series numbers in the place of names."""
         pools, known = Codes(table["pool_id"]), self._series[source.source_id]
         kinds = Codes(table["kind"]) if "kind" in table.column_names else None

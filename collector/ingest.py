@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,9 +21,10 @@ from . import rows
 from .catalog import Catalog, load_catalog
 from .checked import Checked, checked_batches
 from .fingerprint import fingerprint_of
+from .held import without_known
 from .sources.base import Source
 from .store import Store
-from .tables import as_table, span
+from .tables import as_table
 
 Progress = Callable[["IngestReport"], None]
 
@@ -88,9 +89,9 @@ def _read(
     try:
         fingerprint = fingerprint_of(source, catalog)
         if fingerprint is None or not _read_before(store, fingerprint, report):
-            for batch in checked_batches(source, now=store.now, catalog=catalog):
-                if not report.run_id:  # Opened late, so that an unreadable file leaves no trace in the store.
-                    report.run_id = store.begin_ingest(source, fingerprint)
+            checked = checked_batches(source, now=store.now, catalog=catalog)
+            opened = _opened(store, source, fingerprint, report, checked)
+            for batch in without_known(store, source, opened):
                 _store(store, source, batch, report)
                 report.seconds = time.perf_counter() - began
                 if progress:
@@ -99,6 +100,16 @@ def _read(
         stopped, report.trouble = trouble, str(trouble)
     report.seconds = time.perf_counter() - began
     return report, _close(store, report, stopped)
+
+
+def _opened(
+    store: Store, source: Source, fingerprint: str | None, report: IngestReport, batches: Iterator[Checked]
+) -> Iterator[Checked]:
+    """The batches; the run is opened with the first, so that an unreadable file leaves no trace."""
+    for batch in batches:
+        if not report.run_id:
+            report.run_id = store.begin_ingest(source, fingerprint)
+        yield batch
 
 
 def _read_before(store: Store, fingerprint: str, report: IngestReport) -> bool:
@@ -139,12 +150,10 @@ def _tally(report: IngestReport, batch: Checked, *, rows_new: int) -> None:
     report.rows_quarantined += reasons.total()
     report.rows_duplicate = report.rows_in - report.rows_new - report.rows_quarantined
     report.reasons = dict(Counter(report.reasons) + reasons)
-    for table in batch.kept.values():
-        clock = next((c for c in ("effective_at", "began_at") if c in table.column_names), None)
-        if clock and len(table):
-            first, last = span(table[clock])
-            report.from_at = min(filter(None, (report.from_at, rows.utc(first))))
-            report.until_at = max(filter(None, (report.until_at, rows.utc(last))))
+    if batch.span is not None:
+        first, last = batch.span
+        report.from_at = min(filter(None, (report.from_at, first)))
+        report.until_at = max(filter(None, (report.until_at, last)))
 
 
 def _close(store: Store, report: IngestReport, stopped: LowtideError | None) -> LowtideError | None:

@@ -7,14 +7,17 @@ the rows of a batch are stored series by series, so that those of one series are
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from . import database
 from .in_order import InOrder, exact, instant, span_of, whole
 from .ledger import Ledger
-from .tables import EXACT, TEXT, Codes
+from .tables import EXACT, TEXT, Codes, span
+
+MORSEL_ROWS: Final = 100_000
 
 
 class PriceWrites(Ledger):
@@ -36,6 +39,21 @@ class PriceWrites(Ledger):
         if rows_new:
             self.note_days("prices")
         return rows_new
+
+    def unknown_prices(self, tables: list[pa.Table]) -> list[pa.Table]:
+        """The rows of each table that are no stored change; others may be there, but as repeats.
+
+        Args:
+            tables: As `numbered_prices` of the store gives them; together at least one row.
+        """
+        held = pa.concat_tables(tables)
+        first, last = span(held["effective_at"])
+        with database.refusing(self.place), self._found({"held": morsels(held)}):
+            answer = self._script("unknown_prices", from_at=first, until_at=last)
+        is_unknown = np.zeros(len(held), dtype=bool)
+        is_unknown[np.asarray(answer["row_no"])] = True
+        parts = np.split(is_unknown, np.cumsum([len(table) for table in tables])[:-1])
+        return [table.filter(pa.array(part)) for table, part in zip(tables, parts, strict=True)]
 
     def _exact(self, table: pa.Table) -> pa.Table:
         """The same with decimals for texts; equal texts are read once."""
@@ -90,6 +108,17 @@ class PriceWrites(Ledger):
         for script in ("reach_prices", "eve_prices", "judge_prices"):
             answer = self._script(script, **params)
         return only(answer, "doubles")
+
+
+def morsels(table: pa.Table) -> pa.Table:
+    """The same, numbered, in pieces that the database shares out among its threads."""
+    pieces = table.to_batches(max_chunksize=MORSEL_ROWS)
+    begins = np.cumsum([0, *map(len, pieces)]).tolist()
+    numbered = [
+        piece.append_column("row_no", pa.array(np.arange(begin, begin + len(piece), dtype="int32")))
+        for piece, begin in zip(pieces, begins, strict=False)
+    ]
+    return pa.Table.from_batches(numbered)
 
 
 def only(answer: pa.Table, column: str) -> int:
