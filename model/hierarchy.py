@@ -20,8 +20,8 @@ from .laws import Slopes
 from .validity import Floats
 from .watched import Ints, Place
 
-STEP = 1e-4  # Of the numeric curvature in a parameter.
-LEAST_CURVATURE = 1e-6
+STEP = 0.05  # Of the numeric curvature in a parameter: lives that all end within one tick leave their
+# likelihood flat for less than that, and its curvature at a point would say that nothing was seen.
 
 Likelihood = Callable[[tuple[Floats, ...]], Slopes]
 
@@ -126,9 +126,11 @@ def _covariance(parts: Sequence[Part], likelihood: Likelihood, weights: Sequence
         weighed = [other.columns_NK.T * bend for other, bend in zip(parts, bends, strict=True)]
         blocks.append([each @ part.columns_NK for each in weighed])
     curve_WW = np.block([list(row) for row in zip(*blocks, strict=True)])
-    curve_WW = curve_WW + np.diag(np.concatenate([part.precision_K for part in parts]))
-    size_W, axis_WW = np.linalg.eigh(0.5 * (curve_WW + curve_WW.T))
-    return np.asarray((axis_WW / np.maximum(size_W, LEAST_CURVATURE)) @ axis_WW.T)
+    prior_W = np.sqrt(np.concatenate([part.precision_K for part in parts]))
+    told_WW = 0.5 * (curve_WW + curve_WW.T) / (prior_W[:, None] * prior_W)
+    size_W, axis_WW = np.linalg.eigh(told_WW)  # In units of the prior, and nothing seen unsays that.
+    beside_WW = (axis_WW / (1.0 + np.maximum(size_W, 0.0))) @ axis_WW.T
+    return np.asarray(beside_WW / (prior_W[:, None] * prior_W))
 
 
 def sibling_spread(posterior: Posterior, part: int, tree: Tree, floor: float, most: float) -> Floats:

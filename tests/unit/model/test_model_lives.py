@@ -223,3 +223,18 @@ def test_the_curvature_of_a_known_bowl_is_its_own():
     found = most_probable([part], lambda p: Slopes(-0.5 * (y - p[0]) ** 2, (y - p[0],)))
     assert found.covariance_WW[0, 0] == pytest.approx(0.2, rel=1e-6)
     assert found.weights[0][0] == pytest.approx(y.sum() / 5, abs=1e-5)
+
+
+def test_lives_that_all_end_within_one_tick_are_known_well():
+    # Twenty lives of 4 h, looked at every ten minutes: ln 4 = 1.386, and nothing near a factor of 1.2 off.
+    one = fit_single(tree_of(places(1)), lives(np.full(20, 4.05), np.zeros(20), tick=1 / 6), covariates=False)
+    part = one.components(np.array([0]), NOTHING)
+    assert part.location_NC[0, 0] == pytest.approx(np.log(4.05), abs=0.05)
+    assert part.unsure_NC[0, 0] < 0.18
+
+
+def test_nothing_seen_makes_a_weight_less_sure_than_its_prior():
+    # A likelihood that bends the wrong way, by 1 a life: the prior's variance of 1 / 8 stands.
+    part = Part(np.ones((3, 1)), np.zeros(1), np.full(1, 8.0))
+    found = most_probable([part], lambda p: Slopes(0.5 * p[0] ** 2, (p[0],)))
+    assert found.covariance_WW[0, 0] == pytest.approx(1 / 8)
