@@ -27,6 +27,7 @@ from .tenured import ran_in
 from .watched import place_of, watched_pools
 
 MOST_PATHS = 16_000  # Ten pools within seconds; the error reached is told.
+MOST_LIVES = 1000  # An option on which a course takes more machines keeps the closed form, soon said.
 WINDOW = timedelta(days=30)
 KEPT = 16  # Families at an instant, each learned in about a second.
 SEEN = frozenset({Evidence.TENURES, Evidence.PROBES, Evidence.BORROWED})
@@ -71,6 +72,7 @@ class Simulating:
             lambda paths: market(paths).market,
             seed=seed,
             from_at=statistics.as_of,
+            most_lives=MOST_LIVES,
             most_paths=self._most_paths,
         )
         return replace(found, market=market(1).why, drawn=None)  # Its luck is not that of the other pools.
