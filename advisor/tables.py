@@ -100,9 +100,10 @@ def _cells(option: Json) -> list[str | Text]:
 
 
 def parts_table(options: Sequence[Json]) -> Table:
-    """Return the effective price in its parts, which sum to it."""
+    """Return the effective price in its parts, which sum to it; a part that is 0 throughout is left out."""
     table = _table("USD per useful GPU-hour", *(pool_words(option) for option in options))
-    names = list(options[0]["parts"]) if options else []
+    known = list(options[0]["parts"]) if options else []
+    names = [name for name in known if any(option["parts"][name] for option in options)]
     for name in names:
         table.add_row(name.replace("_", " "), *(fmt.usd(option["parts"][name], 4) for option in options))
     sums = (fmt.usd(sum(option["parts"].values()), 4) for option in options)

@@ -14,6 +14,7 @@ import model_intervals
 import model_lives
 import model_portfolio
 import model_price
+import model_refine
 import model_screen
 import model_simulator
 from harness import start
@@ -29,6 +30,7 @@ FIGURES = (
     model_simulator.figures,
     model_screen.figures,
     model_portfolio.figures,
+    model_refine.figures,
 )
 
 

@@ -78,6 +78,14 @@ class Store(
         found = self.rows("tenures", pool_id=pool.key, from_at=from_at, until_at=until_at, as_of=as_of)
         return [rows.tenure(row, pool) for row in found]
 
+    def tenures_of_kind(
+        self, provider: str, gpu_model: str, *, from_at: datetime, as_of: datetime
+    ) -> list[Tenure]:
+        """Spot instances of a GPU that began between two instants, as last seen, by pool key."""
+        asked = {"provider": provider, "gpu_model": gpu_model, "from_at": from_at, "as_of": as_of}
+        found = self.rows("tenures_of_kind", **asked)
+        return [rows.tenure(row, Pool.parse(row["pool_id"])) for row in found]
+
     def quality(self, as_of: datetime) -> list[SourceQuality]:
         """Freshness, gaps and quarantine of every source."""
         return [rows.source_quality(row, as_of=as_of) for row in self.rows("quality", as_of=as_of)]

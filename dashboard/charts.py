@@ -23,6 +23,7 @@ PARTS = {
     "Preemptions": "vermillion",
     "Data and storage": "purple",
     "Waiting, on-demand share": "baseline",
+    "Refunds": "text",
 }
 
 
@@ -64,7 +65,7 @@ def parts(stack: pd.DataFrame, ink: Ink) -> alt.LayerChart:
     """Draw the effective price of each pool as a stack of its parts, in the order of the legend."""
     names = [name for name in PARTS if name in set(stack["part"])]
     colours = [getattr(ink, PARTS[name]) for name in names]
-    scale = alt.Scale(domainMax=float(stack["total"].max()) * 1.2, nice=False)  # Room for the totals.
+    scale = alt.Scale(domainMax=float(stack["reach"].max()) * 1.2, nice=False)  # Room for the totals.
     base = alt.Chart(stack).encode(y=_rows(stack))
     bars = base.mark_bar(stroke=ink.paper, strokeWidth=1.5, height=20).encode(
         x=alt.X("usd:Q", title="USD per useful GPU-hour, mean", scale=scale, axis=_dollars()),
@@ -74,7 +75,7 @@ def parts(stack: pd.DataFrame, ink: Ink) -> alt.LayerChart:
                  alt.Tooltip("usd:Q", title="USD per useful GPU-hour", format=".4f")],
     )  # fmt: skip
     totals = base.mark_text(align="left", dx=6, fontSize=12, color=ink.text).encode(
-        x="total:Q", text="total_text:N"
+        x="reach:Q", text="total_text:N"
     )
     return layered(
         bars, totals.transform_filter("datum.order == 0"), height=ROW_PX * stack["label"].nunique()

@@ -25,9 +25,10 @@ QUANTILES = ("mean", "p10", "p50", "p90")
 PART_GROUPS = {
     "Price": ("price",),
     "Saves": ("stall",),
-    "Preemptions": ("rerun", "restart"),
+    "Preemptions": ("rerun", "restart", "notice"),
     "Data and storage": ("egress", "storage"),
     "Waiting, on-demand share": ("waiting", "on_demand"),
+    "Refunds": ("refund",),  # Last and 0 or less: it hangs from the other side of zero.
 }
 Option = Mapping[str, Any]
 
@@ -114,26 +115,35 @@ def cost_table(options: Sequence[Option]) -> pd.DataFrame:
 
 
 def parts_frame(options: Sequence[Option]) -> pd.DataFrame:
-    """Return one row per option and group of parts, USD per useful GPU-hour; a group of zeros is left out."""
+    """Return one row per option and group of parts, USD per useful GPU-hour; a group of zeros is left out.
+
+    `reach` is where the stack ends: what is above zero, refunds aside.
+    """
     rows = []
     for option in options:
-        total = float(sum(option["parts"].values()))
-        for order, (group, names) in enumerate(PART_GROUPS.items()):
-            usd = float(sum(option["parts"][name] for name in names))
+        groups = {group: sum(part(option, name) for name in names) for group, names in PART_GROUPS.items()}
+        reach, total = sum(usd for usd in groups.values() if usd > 0), sum(groups.values())
+        for order, (group, usd) in enumerate(groups.items()):
             rows.append(
                 {"label": short_label(option), "part": group, "order": order, "usd": usd,
-                 "total": total, "total_text": fmt.usd(total, 3)}
+                 "reach": reach, "total": total, "total_text": fmt.usd(total, 3)}
             )  # fmt: skip
     frame = pd.DataFrame(rows)
-    return frame if frame.empty else frame[frame.groupby("part")["usd"].transform("max") > 0]
+    return frame if frame.empty else frame[frame.groupby("part")["usd"].transform(lambda usd: usd.any())]
+
+
+def part(option: Option, name: str) -> float:
+    """Return a part of an option's effective price; 0 where the answer is older than the part."""
+    return float(option["parts"].get(name, 0.0)) + 0.0  # A refund of nothing is not minus nothing.
 
 
 def parts_table(options: Sequence[Option]) -> pd.DataFrame:
     """Return every part of every option, in dollars per useful GPU-hour."""
     rows = []
     for option in options:
-        named = {words.PARTS[name]: fmt.usd(option["parts"][name], 4) for name in words.PARTS}
-        rows.append({"Option": label(option), **named, "Sum": fmt.usd(sum(option["parts"].values()), 4)})
+        usd = {name: part(option, name) for name in words.PARTS}
+        named = {words.PARTS[name]: fmt.usd(each, 4) for name, each in usd.items()}
+        rows.append({"Option": label(option), **named, "Sum": fmt.usd(sum(usd.values()), 4)})
     return pd.DataFrame(rows)
 
 

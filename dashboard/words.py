@@ -29,10 +29,12 @@ PARTS = {  # As the service names them -> as a page says them, in the order of a
     "stall": "Standing still for saves",
     "rerun": "Lost work done again",
     "restart": "Boot, restore, warm-up",
+    "notice": "Between notice and loss",
     "egress": "Egress",
     "storage": "Keeping checkpoints",
     "waiting": "Value of time spent waiting",
     "on_demand": "On-demand share",
+    "refund": "Refunds",
 }
 
 

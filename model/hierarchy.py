@@ -20,8 +20,8 @@ from .laws import Slopes
 from .validity import Floats
 from .watched import Ints, Place
 
-STEP = 1e-4  # Of the numeric curvature.
-LEAST_CURVATURE = 1e-6
+STEP = 0.05  # Of the numeric curvature in a parameter: lives that all end within one tick leave their
+# likelihood flat for less than that, and its curvature at a point would say that nothing was seen.
 
 Likelihood = Callable[[tuple[Floats, ...]], Slopes]
 
@@ -84,12 +84,13 @@ class Posterior:
         return np.split(drawn, np.cumsum([len(w) for w in self.weights])[:-1], axis=1)
 
 
-def most_probable(parts: Sequence[Part], likelihood: Likelihood) -> Posterior:
+def most_probable(parts: Sequence[Part], likelihood: Likelihood, start: Posterior | None = None) -> Posterior:
     """Return the weights that maximise likelihood times prior, and their Laplace covariance.
 
     Args:
         parts: One per parameter of the likelihood, in its order.
         likelihood: From the parameters of each life to log-likelihoods and slopes.
+        start: Where to begin to look, such as the answer for almost the same lives; the prior where None.
     """
     mean_W = np.concatenate([part.mean_K for part in parts])
     precision_W = np.concatenate([part.precision_K for part in parts])
@@ -103,16 +104,33 @@ def most_probable(parts: Sequence[Part], likelihood: Likelihood) -> Posterior:
         value = 0.5 * float((precision_W * off_W**2).sum()) - float(found.log_likelihood_N.sum())
         return value, precision_W * off_W - slope_W
 
-    best = minimize(loss, mean_W, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
-    return Posterior(tuple(np.split(best.x, cuts)), _covariance(lambda w: loss(w)[1], best.x))
+    begin_W = mean_W if start is None else np.concatenate(start.weights)
+    best = minimize(loss, begin_W, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    weights = tuple(np.split(best.x, cuts))
+    return Posterior(weights, _covariance(parts, likelihood, weights))
 
 
-def _covariance(slope: Callable[[Floats], Floats], at_W: Floats) -> Floats:
-    """Return the inverse curvature, from slopes a small step to either side."""
-    steps = np.eye(at_W.size) * STEP
-    curve_WW = np.array([slope(at_W + step) - slope(at_W - step) for step in steps]) / (2.0 * STEP)
-    size_W, axis_WW = np.linalg.eigh(0.5 * (curve_WW + curve_WW.T))
-    return np.asarray((axis_WW / np.maximum(size_W, LEAST_CURVATURE)) @ axis_WW.T)
+def _covariance(parts: Sequence[Part], likelihood: Likelihood, weights: Sequence[Floats]) -> Floats:
+    """Return the inverse curvature: each life's in its few parameters, carried to the many weights.
+
+    A life's parameters are sums of weights, so the chain rule is exact; only the curvature in a
+    parameter is numeric, from slopes a small step to either side.
+    """
+    value = [part.columns_NK @ w for part, w in zip(parts, weights, strict=True)]
+    blocks = []
+    for index, part in enumerate(parts):
+        below, above = (
+            likelihood(tuple(v + step * (i == index) for i, v in enumerate(value))) for step in (-STEP, STEP)
+        )
+        bends = [(low - high) / (2.0 * STEP) for low, high in zip(below.slope_N, above.slope_N, strict=True)]
+        weighed = [other.columns_NK.T * bend for other, bend in zip(parts, bends, strict=True)]
+        blocks.append([each @ part.columns_NK for each in weighed])
+    curve_WW = np.block([list(row) for row in zip(*blocks, strict=True)])
+    prior_W = np.sqrt(np.concatenate([part.precision_K for part in parts]))
+    told_WW = 0.5 * (curve_WW + curve_WW.T) / (prior_W[:, None] * prior_W)
+    size_W, axis_WW = np.linalg.eigh(told_WW)  # In units of the prior, and nothing seen unsays that.
+    beside_WW = (axis_WW / (1.0 + np.maximum(size_W, 0.0))) @ axis_WW.T
+    return np.asarray(beside_WW / (prior_W[:, None] * prior_W))
 
 
 def sibling_spread(posterior: Posterior, part: int, tree: Tree, floor: float, most: float) -> Floats:

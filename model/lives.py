@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import log_ndtr, logsumexp
 
 from .errors import ImpossibleInput, InsufficientHistory
-from .hierarchy import tree_of
+from .hierarchy import Tree, tree_of
 from .laws import log_hours
 from .lognormal import Components, Fitted, fit_mixed, fit_single
 from .observed import Lives
@@ -140,21 +140,27 @@ def fit_lives(places: Sequence[Place], lives: Lives) -> LifeBelief:
         raise ImpossibleInput(
             f"A life names pool {lives.pool_N.max()} of {len(places)}.", fix="Use indices into the places."
         )
-    laws = _laws(places, lives)
-    return LifeBelief(tuple(places), laws, _regime(places, lives), lives.endings)
+    laws = _laws(tree_of(places), lives)
+    return LifeBelief(tuple(places), laws, _regime(laws, lives), lives.endings)
 
 
-def _laws(places: Sequence[Place], lives: Lives) -> tuple[Fitted, ...]:
-    tree = tree_of(places)
+def _laws(tree: Tree, lives: Lives, start: Sequence[Fitted] = ()) -> tuple[Fitted, ...]:
+    """Return the laws of lives; where much the same lives were learned, looking begins there."""
     found: list[Fitted] = []
     for covariates in (False, True) if lives.recent_NL.shape[1] else (False,):
-        single = fit_single(tree, lives, covariates=covariates)
-        found += [single, fit_mixed(tree, lives, single.spread, covariates=covariates)]
+        near = start[len(found) : len(found) + 2] or (None, None)
+        single = fit_single(tree, lives, covariates=covariates, start=near[0])
+        found += [single, fit_mixed(tree, lives, single.spread, covariates=covariates, start=near[1])]
     return tuple(found)
 
 
-def _regime(places: Sequence[Place], lives: Lives) -> float:
-    """Return the posterior mean of the regime's size, from forecasts of later lives by earlier ones."""
+def _regime(laws: Sequence[Fitted], lives: Lives) -> float:
+    """Return the posterior mean of the regime's size, from forecasts of later lives by earlier ones.
+
+    Args:
+        laws: Learned from all of the lives: where learning from some of them begins.
+        lives: The lives.
+    """
     if lives.count < LEAST_LIVES:
         return REGIME_PRIOR
     first, last = lives.began_hour_N.min(), lives.began_hour_N.max()
@@ -164,7 +170,8 @@ def _regime(places: Sequence[Place], lives: Lives) -> float:
         known = lives.seen_by(edge)
         later = lives.chosen((lives.began_hour_N >= edge) & (lives.began_hour_N < end))
         if known.endings >= LEAST_LIVES / 2 and later.count:
-            gained_G = gained_G + _scores(_laws(places, known), later) / RUNS_PER_SIGHTING
+            found = _laws(laws[0].tree, known, laws)
+            gained_G = gained_G + _scores(found, later) / RUNS_PER_SIGHTING
     weight_G = np.exp(gained_G - gained_G.max())
     return float((weight_G * REGIMES_G).sum() / weight_G.sum())
 

@@ -90,7 +90,7 @@ SINGLE = ("full", "tree")  # Location, log scale.
 MIXED = ("full", "full", "root", "root", "root")  # Location, odds of a stay, log distance, log scales.
 
 
-def fit_single(tree: Tree, lives: Lives, *, covariates: bool) -> Fitted:
+def fit_single(tree: Tree, lives: Lives, *, covariates: bool, start: Fitted | None = None) -> Fitted:
     """Return the most probable lognormal lives of each pool of a tree.
 
     Lives may be none at all: then the prior speaks, and its width says so.
@@ -99,6 +99,7 @@ def fit_single(tree: Tree, lives: Lives, *, covariates: bool) -> Fitted:
         tree: Of all pools, those without a life too.
         lives: Their lives.
         covariates: Let what was seen before a life move its location.
+        start: The same law of much the same lives, where to begin to look.
 
     Source: empirical Bayes; spreads by expectation and maximisation, curvature by Laplace.
     """
@@ -106,18 +107,21 @@ def fit_single(tree: Tree, lives: Lives, *, covariates: bool) -> Fitted:
     columns = _columns(tree, lives.pool_N, lives.recent_NL[:, : centre_L.size], centre_L, scale_L)
     seen = log_hours(lives.after_hours_N), log_hours(lives.until_hours_N)
     location, scale = np.full(len(tree.levels), 0.5), np.full(len(tree.levels), 0.15)
+    near = _begin(start)
     for _ in range(TURNS):
         parts = [
             Part(columns.full, *_prior(tree, LOCATION_PRIOR, location, centre_L.size)),
             Part(columns.tree, *_prior(tree, SCALE_PRIOR, scale, 0)),
         ]
-        posterior = most_probable(parts, lambda p: lognormal(*seen, *p))
+        near = posterior = most_probable(parts, lambda p: lognormal(*seen, *p), near)
         location = sibling_spread(posterior, 0, tree, LOCATION_FLOOR, LOCATION_MOST)
         scale = sibling_spread(posterior, 1, tree, SCALE_FLOOR, SCALE_MOST)
     return Fitted(tree, posterior, centre_L, scale_L, location, False)
 
 
-def fit_mixed(tree: Tree, lives: Lives, spread: Floats, *, covariates: bool) -> Fitted:
+def fit_mixed(
+    tree: Tree, lives: Lives, spread: Floats, *, covariates: bool, start: Fitted | None = None
+) -> Fitted:
     """Return the most probable mix of two lognormals, flickers and stays, of each pool of a tree.
 
     Args:
@@ -125,6 +129,7 @@ def fit_mixed(tree: Tree, lives: Lives, spread: Floats, *, covariates: bool) -> 
         lives: Their lives.
         spread: Between siblings' locations by level, as a single lognormal found it.
         covariates: Let what was seen before a life move the location and the odds of a stay.
+        start: The same law of much the same lives, where to begin to look.
     """
     centre_L, scale_L = _standard(lives, covariates)
     columns = _columns(tree, lives.pool_N, lives.recent_NL[:, : centre_L.size], centre_L, scale_L)
@@ -134,8 +139,12 @@ def fit_mixed(tree: Tree, lives: Lives, spread: Floats, *, covariates: bool) -> 
         for prior, step in zip(MIX_PRIORS[:2], steps, strict=True)
     ] + [Part(columns.root, np.array([mean]), np.array([precision])) for mean, precision in MIX_PRIORS[2:]]
     seen = log_hours(lives.after_hours_N), log_hours(lives.until_hours_N)
-    posterior = most_probable(parts, partial(two_lognormals, *seen))
+    posterior = most_probable(parts, partial(two_lognormals, *seen), _begin(start))
     return Fitted(tree, posterior, centre_L, scale_L, spread, True)
+
+
+def _begin(start: Fitted | None) -> Posterior | None:
+    return None if start is None else start.posterior
 
 
 def _prior(tree: Tree, root: tuple[float, float], spread: Floats, covariates: int) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ import numpy as np
 from .alike import FOLLOWED_HOURS, NEAR_REGION, Candidates, Instants, instants_of, ordered
 from .errors import ImpossibleInput, InsufficientHistory
 from .features import window_log_odds
-from .lives import LifeBelief, fit_lives
+from .lives import LifeBelief, LifeLaw, fit_lives
 from .luck import uniforms
 from .observed import RECENT_WINDOWS, lives_of
 from .renewed import Renewed, Standing, standing
@@ -140,7 +140,9 @@ def market_of(past: Past, place: Place, *, paths: int, seed: int) -> Chosen:
     if paths < 1:
         raise ImpossibleInput(f"{paths} paths.", fix="Ask for at least 1 path.")
     index = past.places.index(place)
-    renewed = _renewed(past, index, paths, seed)
+    renewed = Renewed(
+        *laws_of(past, place), place, standing_of(past, place, paths=paths, seed=seed), seed=seed
+    )
     siblings = _family(past.pools, place.family)
     first, then = _candidates(past, index, siblings), _sources(past, index, siblings)
     if first is None or then is None:
@@ -152,18 +154,22 @@ def market_of(past: Past, place: Place, *, paths: int, seed: int) -> Chosen:
     return Chosen(Mixed(replayed, renewed, first_P), share, _words(past, index, siblings, share))
 
 
-def _renewed(past: Past, index: int, paths: int, seed: int) -> Renewed:
-    place = past.places[index]
-    speakers = [index] if index < len(past.pools) else _family(past.pools, place.family)
-    recent_SL = np.array([_recent(past.pools[i]) for i in speakers]).reshape(-1, len(RECENT_WINDOWS))
-    recent_NL = recent_SL.mean(axis=0, keepdims=True) if speakers else np.zeros((1, len(RECENT_WINDOWS)))
+def laws_of(past: Past, place: Place) -> tuple[LifeLaw, LifeLaw]:
+    """Return the laws of lives and of gaps that begin now in one of the past's places."""
+    index = past.places.index(place)
+    recent_SL = np.array([_recent(past.pools[i]) for i in _speakers(past, index)])
+    recent_SL = recent_SL.reshape(-1, len(RECENT_WINDOWS))
+    recent_NL = (
+        recent_SL.mean(axis=0, keepdims=True) if recent_SL.size else np.zeros((1, len(RECENT_WINDOWS)))
+    )
     pool_N = np.array([index], dtype=np.int64)
-    up, gap = past.up.law(pool_N, recent_NL), past.gap.law(pool_N, recent_NL)
-    return Renewed(up, gap, place, _now(past, index, speakers, paths, seed), seed=seed)
+    return past.up.law(pool_N, recent_NL), past.gap.law(pool_N, recent_NL)
 
 
-def _now(past: Past, index: int, speakers: Sequence[int], paths: int, seed: int) -> Standing:
-    """Return how a pool stands; one nobody watched stands as one of its siblings, drawn per path."""
+def standing_of(past: Past, place: Place, *, paths: int, seed: int) -> Standing:
+    """Return how one of the past's places stands; one nobody watched as one of its siblings, per path."""
+    index = past.places.index(place)
+    speakers = _speakers(past, index)
     every_P = np.arange(paths, dtype=np.int64)
     if not speakers:
         up_P = uniforms(seed, "unknown state", every_P) < UNKNOWN_SHARE
@@ -177,6 +183,11 @@ def _now(past: Past, index: int, speakers: Sequence[int], paths: int, seed: int)
     stand_P = np.searchsorted(share_S, uniforms(seed, "stands like", every_P))
     stand_P = np.minimum(stand_P, len(seen) - 1)
     return Standing(up_S[stand_P], age_S[stand_P])
+
+
+def _speakers(past: Past, index: int) -> Sequence[int]:
+    """Return the pool itself where it was watched, else its siblings."""
+    return [index] if index < len(past.pools) else _family(past.pools, past.places[index].family)
 
 
 def _recent(pool: Watched) -> Floats:

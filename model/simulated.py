@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .convergence import MOST_PATHS, TARGET, converge, quantile_error
-from .course import Courses, run
+from .course import MOST_LIVES, Courses, run
 from .course_billing import NO_NOTICE, PLAIN, Billing, Notice
 from .draws import Luck
 from .errors import ImpossibleInput
@@ -58,6 +58,7 @@ def simulation(
     notice: Notice = NO_NOTICE,
     seed: int = 0,
     from_at: datetime,
+    most_lives: int = MOST_LIVES,
 ) -> Simulation:
     """Return the courses of a job that starts on a pool at `from_at`, which is the market's hour 0.
 
@@ -74,6 +75,7 @@ def simulation(
         notice: The provider's warning, and the job's chance to use it.
         seed: The luck of prices and emergency saves; the market has its own.
         from_at: When the job would start, aware.
+        most_lives: After so many machines a course is taken never to end.
 
     Raises:
         ImpossibleInput: As `model.cost.estimate`; or some courses never end, so that there is
@@ -91,6 +93,7 @@ def simulation(
         billing=replace(billing, refund_share=taken),
         notice=notice,
         start_hours=side.egress_hours,
+        most_lives=most_lives,
         seed=seed,
     )
     _refuse_endless(placement, courses)
@@ -161,6 +164,7 @@ def converged_estimate(
     notice: Notice = NO_NOTICE,
     seed: int = 0,
     from_at: datetime,
+    most_lives: int = MOST_LIVES,
     most_paths: int = MOST_PATHS,
     target: float = TARGET,
 ) -> Estimate:
@@ -177,6 +181,7 @@ def converged_estimate(
         lambda paths: simulation(
             job, statistics, side, market_of(paths),
             hazard_per_hour=hazard_per_hour, billing=billing, notice=notice, seed=seed, from_at=from_at,
+            most_lives=most_lives,
         ),
         Simulation.watched,
         most_paths=most_paths,

@@ -70,6 +70,8 @@ def test_the_ranking_shows_intervals_reasons_parts_and_whether_it_is_synthetic()
     assert "(11.90 – 13.60)" in text
     assert "Reason 1 with [brackets]." in text
     assert "$12.4000" in text  # By hand: 12.0 + 0.1 + 0.2 + 0.1, the sum of the parts.
+    assert "rerun" in text
+    assert "waiting" not in text  # A part of 0 adds nothing, and is not told.
     assert "No pool was rejected." in text
 
 

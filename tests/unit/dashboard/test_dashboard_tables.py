@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard import tables
+from advisor.answers import PartsOut
+from dashboard import charts, tables, words
 
 Answer = dict[str, Any]
 
@@ -43,8 +44,31 @@ def test_the_parts_of_an_option_add_up_to_its_price(ranking: Answer) -> None:
 
 def test_every_part_of_the_contract_has_a_group_and_a_word(ranking: Answer) -> None:
     grouped = {name for names in tables.PART_GROUPS.values() for name in names}
-    assert grouped == set(ranking["options"][0]["parts"])
+    assert grouped == set(PartsOut.model_fields) == set(words.PARTS)
+    assert set(tables.PART_GROUPS) == set(charts.PARTS)
+    assert set(ranking["options"][0]["parts"]) <= grouped
     assert {"Egress", "Lost work done again", "Sum"} <= set(tables.parts_table(ranking["options"]).columns)
+
+
+def test_a_refund_is_shown_below_zero_and_the_parts_still_sum(ranking: Answer) -> None:
+    # By hand: .918 + .009 + .013 + .006 + .002 + .004 = .952, refunds of .020: .932.
+    parts = {**ranking["options"][0]["parts"], "notice": 0.002, "refund": -0.02}
+    refunded = {**ranking["options"][0], "parts": parts}
+    frame = tables.parts_frame([refunded, ranking["options"][1]])
+    first = frame[frame["label"] == "1  aws name:us-east-1a"].set_index("part")
+    assert first["usd"]["Preemptions"] == pytest.approx(0.013 + 0.006 + 0.002)
+    assert first["usd"]["Refunds"] == -0.02
+    assert first["usd"].sum() == pytest.approx(0.932, abs=1e-9)
+    assert first["reach"].iloc[0] == pytest.approx(0.952, abs=1e-9)
+    assert set(first["total_text"]) == {"$0.932"}
+    row = tables.parts_table([refunded]).iloc[0]
+    assert (row["Between notice and loss"], row["Refunds"], row["Sum"]) == ("$0.0020", "-$0.0200", "$0.9320")
+
+
+def test_an_answer_older_than_a_part_has_none_of_it(ranking: Answer) -> None:
+    assert "refund" not in ranking["options"][0]["parts"]
+    assert tables.parts_table(ranking["options"]).iloc[0]["Sum"] == "$0.9500"
+    assert "Refunds" not in set(tables.parts_frame(ranking["options"])["part"])
 
 
 def test_a_group_that_costs_nothing_anywhere_is_not_drawn(ranking: Answer) -> None:

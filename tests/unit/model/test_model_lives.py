@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model.errors import ImpossibleInput, InsufficientHistory
-from model.hierarchy import tree_of
-from model.laws import log_hours, lognormal, two_lognormals
+from model.hierarchy import Part, most_probable, tree_of
+from model.laws import Slopes, log_hours, lognormal, two_lognormals
 from model.lives import LifeLaw, fit_lives
 from model.lognormal import Components, fit_single
 from model.observed import Lives
@@ -201,3 +201,40 @@ def test_refusals_name_what_is_wrong():
         fit_lives(places(2), lives([1.0], [5]))
     with pytest.raises(ImpossibleInput, match="not a number"):
         lives([float("nan")], [0])
+
+
+def test_where_looking_begins_does_not_change_what_is_found():
+    # One maximum: from the prior and from the answer for half of the lives, the same weights.
+    _, seen = drawn(4, 60)
+    tree = tree_of(places(4))
+    half = fit_single(tree, seen.chosen(np.arange(seen.count) % 2 == 0), covariates=False)
+    cold, warm = (fit_single(tree, seen, covariates=False, start=start) for start in (None, half))
+    for one, other in zip(cold.posterior.weights, warm.posterior.weights, strict=True):
+        assert one == pytest.approx(other, abs=2e-3)
+    assert np.diag(cold.posterior.covariance_WW) == pytest.approx(
+        np.diag(warm.posterior.covariance_WW), rel=1e-2
+    )
+
+
+def test_the_curvature_of_a_known_bowl_is_its_own():
+    # Three observations y ~ N(m, 1) and a prior of precision 2: the variance of m is 1 / (3 + 2).
+    y = np.array([0.2, -0.4, 1.1])
+    part = Part(np.ones((3, 1)), np.zeros(1), np.full(1, 2.0))
+    found = most_probable([part], lambda p: Slopes(-0.5 * (y - p[0]) ** 2, (y - p[0],)))
+    assert found.covariance_WW[0, 0] == pytest.approx(0.2, rel=1e-6)
+    assert found.weights[0][0] == pytest.approx(y.sum() / 5, abs=1e-5)
+
+
+def test_lives_that_all_end_within_one_tick_are_known_well():
+    # Twenty lives of 4 h, looked at every ten minutes: ln 4 = 1.386, and nothing near a factor of 1.2 off.
+    one = fit_single(tree_of(places(1)), lives(np.full(20, 4.05), np.zeros(20), tick=1 / 6), covariates=False)
+    part = one.components(np.array([0]), NOTHING)
+    assert part.location_NC[0, 0] == pytest.approx(np.log(4.05), abs=0.05)
+    assert part.unsure_NC[0, 0] < 0.18
+
+
+def test_nothing_seen_makes_a_weight_less_sure_than_its_prior():
+    # A likelihood that bends the wrong way, by 1 a life: the prior's variance of 1 / 8 stands.
+    part = Part(np.ones((3, 1)), np.zeros(1), np.full(1, 8.0))
+    found = most_probable([part], lambda p: Slopes(0.5 * p[0] ** 2, (p[0],)))
+    assert found.covariance_WW[0, 0] == pytest.approx(1 / 8)
