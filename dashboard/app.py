@@ -16,12 +16,12 @@ import streamlit as st
 
 from dashboard import pieces, reads
 from dashboard.launch import DEFAULT_URL
-from dashboard.views import Page, overview, runs, where_to_run
+from dashboard.views import Page, overview, runs, trust, where_to_run
 from dashboard.words import plain
 
 HERE = Path(__file__).resolve().parent
 ICON = str(HERE / "icon.svg")  # A file: Streamlit would fetch an icon given by name from the network.
-PAGES: tuple[Page, ...] = (overview.PAGE, where_to_run.PAGE, runs.PAGE)
+PAGES: tuple[Page, ...] = (overview.PAGE, where_to_run.PAGE, runs.PAGE, trust.PAGE)
 
 
 def main() -> None:

@@ -258,3 +258,23 @@ def test_an_answer_of_another_shape_does_not_blank_the_page(
     assert not page.exception
     assert "This part could not be drawn (KeyError" in said(page)
     assert "spot-traces" in said(page)  # The margin still tells how fresh the data is.
+
+
+BACKTEST = {
+    "backtest_id": None,
+    "why": "No backtest was made yet.",
+}
+
+
+def test_trust_says_that_nothing_was_scored_and_what_to_type(open_page: Open) -> None:
+    quality = {"as_of": "2027-01-01T00:00:00Z", "age_s": 1.0, "sources": [], "synthetic": False}
+    page, _ = open_page("full", {"/v1/quality": {**quality, "backtest": BACKTEST}}, page="trust")
+    assert not page.exception
+    assert "No backtest was made yet." in said(page)
+    assert "lowtide backtest" in " ".join(code.value for code in page.code)
+
+
+def test_trust_bears_a_service_that_tells_of_no_backtest(open_page: Open) -> None:
+    page, _ = open_page("empty", page="trust")
+    assert not page.exception
+    assert "This service tells of no backtest." in said(page)
