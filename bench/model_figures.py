@@ -10,13 +10,13 @@ import sys
 import model_finish
 import model_forecast
 import model_interval
-import model_intervals
 import model_lives
 import model_portfolio
 import model_price
 import model_refine
 import model_screen
 import model_simulator
+import model_whole_jobs
 from harness import start
 from model_data import recorded_sets
 
@@ -26,7 +26,7 @@ FIGURES = (
     model_finish.figures,
     model_price.figures,
     model_interval.figures,
-    model_intervals.figures,
+    model_whole_jobs.figures,
     model_simulator.figures,
     model_screen.figures,
     model_portfolio.figures,

@@ -16,6 +16,7 @@ import numpy as np
 from harness import Bench
 from model_data import Recorded
 
+from model.billing import BillingRule
 from model.cost import SideCosts, estimate
 from model.course import run
 from model.course_billing import Billing, Notice
@@ -30,7 +31,7 @@ from model.simulated import Simulation, estimated, simulation
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 SKU = Sku(provider="aws", name="p5.48xlarge", gpu_model="H100-80GB", gpu_count=8)
 NOTHING = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
-FIRST_HOUR = Billing(refund_hours=1.0, least_hours=1 / 60)
+FIRST_HOUR = Billing(rule=BillingRule(refund_s=3600.0, least_s=60.0))
 TWO_MINUTES = Notice(window_hours=1 / 30, saved_share=0.8)
 SETTINGS = (  # Work, interval, pause, restart, gap, mean life, all in hours.
     (24.0, 1.0, 0.05, 0.2, 0.5, 6.0),

@@ -184,7 +184,7 @@ class PlainLoop:
     def __init__(self, terms: Terms) -> None:
         self.promise, self.debt, self.held = terms.promise, 0.0, (None, None)
 
-    def decide(self, now_h, done_h, current, available):  # type: ignore[no-untyped-def]
+    def decide(self, now_h, done_h, current, available):
         promise, tick = self.promise, round(now_h / self.promise.tick_hours)
         if current != self.held or current[0] is None:
             self.debt = 0.0

@@ -177,7 +177,7 @@ class Stopwatch:
         self.made_s = time.perf_counter() - began
         self.decide_s: list[float] = []
 
-    def decide(self, now_h, done_h, current, available):  # type: ignore[no-untyped-def]
+    def decide(self, now_h, done_h, current, available):
         began = time.perf_counter()
         chosen = self.policy.decide(now_h, done_h, current, available)
         self.decide_s.append(time.perf_counter() - began)

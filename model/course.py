@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from .course_billing import NO_NOTICE, PLAIN, Billing, Notice
 from .goodput import WHOLE, Cadence
+from .luck import uniforms
 from .spells import Market
-from .uniforms import Uniforms
 from .validity import Floats, quantity
 from .watched import Ints
 
@@ -94,7 +94,7 @@ def run(
     quantity("Start", start_hours, "h")
     quantity("Most lives", most_lives, "lives", above_zero=True)
     quantity("Longest course", longest_hours, "h", above_zero=True)
-    engine = _Engine(cadence, market, billing, notice, Uniforms.of(market.paths, seed, "emergency saves"))
+    engine = _Engine(cadence, market, billing, notice, seed)
     engine.begin(work_hours, start_hours)
     for life in range(most_lives):
         engine.live(life, cadence.restart_hours if life or first_boot else 0.0, start_hours + longest_hours)
@@ -107,11 +107,9 @@ def run(
 class _Engine:
     """The state of the paths that are not done, and the tallies of all."""
 
-    def __init__(
-        self, cadence: Cadence, market: Market, billing: Billing, notice: Notice, luck: Uniforms
-    ) -> None:
+    def __init__(self, cadence: Cadence, market: Market, billing: Billing, notice: Notice, seed: int) -> None:
         self.cadence, self.market = cadence, market
-        self.billing, self.notice, self.luck = billing, notice, luck
+        self.billing, self.notice, self.seed = billing, notice, seed
         self.courses = Courses(*(np.zeros(market.paths) for _ in fields(Courses)))
 
     def begin(self, work_hours: float, start_hours: float) -> None:
@@ -169,7 +167,7 @@ class _Engine:
         reached_K = self._reached(inside_K)
         kept_K, pauses_K = self._committed(inside_K)
         if self.notice.saved_share:
-            saved_K = self.luck.at(path_K, np.full(path_K.size, number)) < self.notice.saved_share
+            saved_K = uniforms(self.seed, "emergency saves", path_K, number) < self.notice.saved_share
             kept_K = np.where(saved_K, reached_K, kept_K)
             pauses_K = np.where(saved_K, inside_K - reached_K, pauses_K)
         struck = self.courses

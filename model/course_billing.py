@@ -12,36 +12,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .billing import BillingRule
+from .billing import EVERY_SECOND, BillingRule, billed_hours
 from .validity import Floats, quantity, share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billing:
-    """What of a machine's life is billed, beyond plain time."""
+    """A provider's rule, and how much of a gang it is about."""
 
-    refund_hours: float = 0.0  # A life the provider ends sooner than this is not billed (F14).
-    refund_share: float = 1.0  # Of a gang's bill for that life: the nodes that were taken themselves.
-    least_hours: float = 0.0  # Every life is billed at least this, unless refunded.
+    rule: BillingRule = EVERY_SECOND
+    refund_share: float = 1.0  # Of a gang's bill for a free life: the nodes that were taken themselves.
 
     def __post_init__(self) -> None:
-        quantity("Refund", self.refund_hours, "h")
         share("Refunded share", self.refund_share)
-        quantity("Least billed time", self.least_hours, "h")
-
-    @classmethod
-    def of(cls, rule: BillingRule) -> Billing:
-        """Take a provider's rule."""
-        return cls(refund_hours=rule.refund_hours, least_hours=rule.least_hours)
 
     def added(self, used_K: Floats) -> Floats:
         """Return hours billed beyond lives that the job ended itself."""
-        return np.maximum(self.least_hours - used_K, 0.0)
+        return np.asarray(billed_hours(used_K, False, self.rule) - used_K)
 
     def added_and_refunded(self, used_K: Floats) -> tuple[Floats, Floats]:
         """Return hours billed beyond, and hours not billed of, lives that the provider ended."""
-        free_K = np.where(used_K < self.refund_hours, self.refund_share * used_K, 0.0)
-        return np.where(free_K > 0, 0.0, self.added(used_K)), free_K
+        if self.refund_share == 0.0:
+            return self.added(used_K), np.zeros_like(used_K)
+        free_K = billed_hours(used_K, True, self.rule) < used_K
+        return np.where(free_K, 0.0, self.added(used_K)), np.where(free_K, self.refund_share * used_K, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

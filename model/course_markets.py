@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 from .draws import Luck, first_waits, gap_means, hazards
 from .errors import ImpossibleInput
 from .lifetime import Belief
+from .luck import uniforms
 from .placement import Placement, gang_hazard
-from .uniforms import Uniforms
 from .validity import Floats, quantity
 from .watched import Ints
 
@@ -65,8 +65,7 @@ class Renewing:
                 fix="Give one value for all paths, or one for each.",
             )
         self._hazard_P, self._gap_P, first_P = (np.broadcast_to(each, (count,)) for each in given)
-        self._lives = Uniforms.of(count, seed, "lives")
-        self._gaps = Uniforms.of(count, seed, "gaps")
+        self._seed = seed
         self._number_P = np.zeros(count, dtype=np.int64)
         self._lost_P = np.zeros(count)  # When the last spell ended; what was before is forgotten.
         self._from_P = first_P.copy()
@@ -98,14 +97,14 @@ class Renewing:
 
     def _next(self, path_K: Ints) -> None:
         number_K = self._number_P[path_K]
-        gap_K = -np.log(self._gaps.at(path_K, number_K)) * self._gap_P[path_K]
+        gap_K = -np.log(uniforms(self._seed, "gaps", path_K, number_K)) * self._gap_P[path_K]
         self._number_P[path_K] = number_K + 1
         self._lost_P[path_K] = self._until_P[path_K]
         self._from_P[path_K] = self._until_P[path_K] + gap_K
         self._until_P[path_K] = self._from_P[path_K] + self._life(path_K)
 
     def _life(self, path_K: Ints) -> Floats:
-        drawn_K = -np.log(self._lives.at(path_K, self._number_P[path_K]))
+        drawn_K = -np.log(uniforms(self._seed, "lives", path_K, self._number_P[path_K]))
         with np.errstate(divide="ignore", over="ignore"):
             return np.asarray(drawn_K / self._hazard_P[path_K])
 

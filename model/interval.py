@@ -125,9 +125,7 @@ def choose_interval(job: Job, hazard_per_hour: float, *, useful_hours: float | N
     best_s = float(exact_hours(pause_s / SECONDS_PER_HOUR, hazard_per_hour)) * SECONDS_PER_HOUR
     rule = "no-hazard" if hazard_per_hour == 0 else "async" if lag_s > 0 else "exact"
     interval_s, capped_by = limited(job, best_s, work_s)
-    cut_s = evenly_cut(
-        interval_s, work_s, pause_s, hazard_per_hour / SECONDS_PER_HOUR, *_bounds_s(job, pause_s)
-    )
+    cut_s = evenly_cut(interval_s, work_s, pause_s, hazard_per_hour / SECONDS_PER_HOUR, *_bounds_s(job))
     return ChosenInterval(interval_s=float(cut_s), rule=rule, capped_by=capped_by)
 
 
@@ -170,10 +168,15 @@ def evenly_cut(
     return np.where(wanted >= work, wanted, work / np.where(take_more, more, few))
 
 
-def _bounds_s(job: Job, pause_s: float) -> tuple[float, float]:
+def _bounds_s(job: Job) -> tuple[float, float]:
     """Return the shortest interval that saves allow, and the longest that the promise does."""
-    floors = [(SHORTEST_S, "shortest"), (max(job.overheads.save_lag_s - pause_s, 0.0), "save_lag_s")]
+    floors = _floors(job)
     return max(floor_s for floor_s, _ in floors), _most_s(job, floors)
+
+
+def _floors(job: Job) -> list[tuple[float, str]]:
+    lag_s = max(job.overheads.save_lag_s - job.overheads.pause_s, 0.0)
+    return [(SHORTEST_S, "shortest"), (lag_s, "save_lag_s")]
 
 
 def limited(job: Job, best_s: float, work_s: float, most_s: float | None = None) -> tuple[float, str | None]:
@@ -188,10 +191,7 @@ def limited(job: Job, best_s: float, work_s: float, most_s: float | None = None)
     Raises:
         ImpossibleInput: No interval keeps the promised most lost work.
     """
-    floors = [
-        (SHORTEST_S, "shortest"),
-        (max(job.overheads.save_lag_s - job.overheads.pause_s, 0.0), "save_lag_s"),
-    ]
+    floors = _floors(job)
     interval_s, capped_by = best_s, None
     for floor_s, name in floors:
         if interval_s < floor_s:

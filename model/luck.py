@@ -39,7 +39,9 @@ def uniforms(seed: int, stream: str, path_N: Ints, turn_N: Ints | int = 0) -> Fl
     mixed = _mixed(path * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start))
     turn = np.atleast_1d(np.asarray(turn_N, dtype=np.uint64))  # Arrays wrap round; scalars would warn.
     mixed = _mixed(mixed + (turn + np.uint64(1)) * np.uint64(0xA0761D6478BD642F))
-    return np.asarray(((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
+    return np.asarray(
+        ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    )  # 53 bits may round to 1.
 
 
 def normals(seed: int, stream: str, path_N: Ints, turn_N: Ints | int = 0) -> Floats:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from model.billing import BillingRule
 from model.course import Courses, run
 from model.course_billing import Billing, Notice
 from model.course_markets import Fixed, Renewing
@@ -39,9 +40,10 @@ HAZARDS = st.floats(0.01, 1.0)
 GAPS = st.floats(0.0, 5.0)
 BILLINGS = st.builds(
     Billing,
-    refund_hours=st.sampled_from([0.0, 1.0]),
+    rule=st.builds(
+        BillingRule, refund_s=st.sampled_from([0.0, 3600.0]), least_s=st.sampled_from([0.0, 60.0, 3600.0])
+    ),
     refund_share=st.floats(0.0, 1.0),
-    least_hours=st.sampled_from([0.0, 1 / 60, 1.0]),
 )
 NOTICES = st.builds(Notice, window_hours=st.sampled_from([0.0, 1 / 30]), saved_share=st.floats(0.0, 1.0))
 SIDES = st.builds(
@@ -111,7 +113,12 @@ def test_longer_gaps_never_finish_earlier_on_any_path(work, cadence, hazard, gap
 def test_a_refund_never_raises_a_bill_and_moves_no_hour(work, cadence, hazard, gap, seed, refund):
     assume(bearable(work, cadence, hazard))
     plain, free = (
-        run(work, cadence, Renewing(hazard, gap, paths=200, seed=seed), billing=Billing(refund_hours=g))
+        run(
+            work,
+            cadence,
+            Renewing(hazard, gap, paths=200, seed=seed),
+            billing=Billing(rule=BillingRule(refund_s=3600 * g)),
+        )
         for g in (0.0, refund)
     )
     assert (free.billed_hours <= plain.billed_hours).all()

@@ -30,17 +30,6 @@ def courses(job: Promise, pools: int, seed: int) -> np.ndarray:
     return (up ^ flips)[: job.ticks]
 
 
-class Losing:
-    """The record with a spiteful rule: whatever pool is taken is gone at the next tick."""
-
-    def __init__(self, policy, spite: bool) -> None:  # type: ignore[no-untyped-def]
-        self.policy, self.spite, self.last = policy, spite, None
-
-    def decide(self, now_h, done_h, current, available):  # type: ignore[no-untyped-def]
-        seen = dict(available)
-        return self.policy.decide(now_h, done_h, current, seen)
-
-
 @settings(max_examples=60, deadline=None)
 @given(job=JOBS, pools=st.integers(1, 3), seed=st.integers(0, 10**6))
 def test_no_policy_misses_and_none_beats_omniscience(job: Promise, pools: int, seed: int) -> None:
@@ -69,12 +58,12 @@ def test_spot_that_is_lost_as_soon_as_it_is_taken_makes_nobody_late(job: Promise
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     held: tuple[str | None, str | None] = (None, None)
-    done = committed = debt = 0.0
+    done = debt = 0.0
     for tick in range(job.ticks):
         up = bool(rng.uniform() < 0.5) if held[0] != "spot" else bool(rng.uniform() < 0.2)
         if held[0] == "spot" and not up:
             held, debt = (None, None), 0.0
-            done = max(done - job.lag_hours, committed * 0.0)  # The work since the last commit is gone.
+            done = max(done - job.lag_hours, 0.0)  # The work since the last commit is gone.
         if done >= job.task_hours - 1e-9 * job.tick_hours:
             break
         chosen = policy.decide(tick * job.tick_hours, done, held, {"a": up})

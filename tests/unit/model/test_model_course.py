@@ -8,17 +8,19 @@ from math import exp, expm1, inf
 import numpy as np
 import pytest
 
+from model.billing import BillingRule
 from model.course import Courses, run
 from model.course_billing import Billing, Notice
 from model.course_markets import Fixed, Renewing
 from model.errors import ImpossibleInput
 from model.goodput import Cadence, excess, expected
+from model.luck import uniforms
 from model.notice import notice_billed_per_useful
 from model.renewal import billed_per_life_with_refund, billed_per_useful, weibull
 from model.simulate import simulate
-from model.uniforms import Uniforms
 
 # An hour of work, .1 h of pause; a restart takes .2 h.
+HOUR_FREE, AT_LEAST = BillingRule(refund_s=3600.0), BillingRule(least_s=1080.0)
 HOURLY = Cadence(interval_hours=1.0, pause_hours=0.1, restart_hours=0.2)
 
 
@@ -91,22 +93,22 @@ def test_many_segments_of_one_life_are_counted_at_once():
 
 
 def test_a_life_lost_within_the_first_hour_is_free_and_a_longer_one_is_not():
-    refund = Billing(refund_hours=1.0)
+    refund = Billing(rule=HOUR_FREE)
     free = one([(0.0, 0.9), (1.0, inf)], billing=refund)
     assert (free["refunded"], free["billed"]) == pytest.approx((0.9, 3.0))
     assert one([(0.0, 1.0), (1.0, inf)], billing=refund)["refunded"] == 0.0
     # 3 of 4 nodes taken: a quarter of the life is billed.
-    part = one([(0.0, 0.9), (1.0, inf)], billing=Billing(refund_hours=1.0, refund_share=0.75))
+    part = one([(0.0, 0.9), (1.0, inf)], billing=Billing(rule=HOUR_FREE, refund_share=0.75))
     assert part["billed"] == pytest.approx(3.0 + 0.9 / 4)
 
 
 def test_the_jobs_own_end_is_never_refunded():
-    assert one([(0.0, inf)], work_hours=0.5, billing=Billing(refund_hours=1.0))["refunded"] == 0.0
+    assert one([(0.0, inf)], work_hours=0.5, billing=Billing(rule=HOUR_FREE))["refunded"] == 0.0
 
 
 def test_a_short_life_is_billed_its_least():
     # .004 h used, .0167 billed; the rest is a whole course of 3 h.
-    found = one([(0.0, 0.004), (1.0, inf)], billing=Billing(least_hours=1 / 60))
+    found = one([(0.0, 0.004), (1.0, inf)], billing=Billing(rule=BillingRule(least_s=60.0)))
     assert found["minimum"] == pytest.approx(1 / 60 - 0.004)
     assert found["billed"] == pytest.approx(1 / 60 + 3.0)
     assert found["wall"] == pytest.approx(4.0)
@@ -155,14 +157,14 @@ def identities_hold(found: Courses, work_hours: float) -> None:
     np.testing.assert_allclose(found.wall_hours, used + found.waiting_hours, rtol=1e-9)
 
 
-@pytest.mark.parametrize("billing", [Billing(refund_hours=1.0), Billing(least_hours=0.3)])
+@pytest.mark.parametrize("billing", [Billing(rule=HOUR_FREE), Billing(rule=AT_LEAST)])
 def test_hours_add_up_to_the_bill_and_to_the_wall_on_every_path(billing):
     lagging = Cadence(interval_hours=0.7, pause_hours=0.05, restart_hours=0.2, save_lag_hours=0.4)
     notice = Notice(window_hours=1 / 30, saved_share=0.5)
     found = run(13.3, lagging, Renewing(0.8, 0.5, paths=3_000), billing=billing, notice=notice)
     identities_hold(found, 13.3)
     idle = {each.name for each in fields(found) if getattr(found, each.name).max() == 0}
-    assert idle == ({"minimum_hours"} if billing.refund_hours else {"refunded_hours"})
+    assert idle == ({"minimum_hours"} if billing.rule.refund_s else {"refunded_hours"})
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,12 @@ def test_a_long_job_with_notices_is_billed_as_the_closed_form_says():
 
 
 def test_a_refund_takes_from_a_life_what_the_closed_form_says():
-    found = run(500.0, HOURLY, Renewing(1 / 1.5, paths=500, seed=3), billing=Billing(refund_hours=1.0))
+    found = run(
+        500.0,
+        HOURLY,
+        Renewing(1 / 1.5, paths=500, seed=3),
+        billing=Billing(rule=HOUR_FREE),
+    )
     each = found.billed_hours.sum() / found.preemptions.sum()
     assert each == pytest.approx(billed_per_life_with_refund(1 / 1.5, 1.0), rel=0.01)
 
@@ -252,24 +259,23 @@ def test_a_hazard_of_zero_is_never_lost():
     assert found.preemptions.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_uniforms_are_uniform_and_a_paths_own_however_many_paths_there_are():
-    few, many = (Uniforms.of(paths, 7, "lives") for paths in (3, 500))
-    path, number = np.repeat(np.arange(3), 4), np.tile(np.arange(4), 3)
-    assert few.at(path, number).tolist() == many.at(path, number).tolist()
-    drawn = many.at(np.repeat(np.arange(500), 200), np.tile(np.arange(200), 500)).reshape(500, 200)
+def test_uniforms_are_uniform_and_a_paths_own_whoever_else_is_asked():
+    path, number = np.repeat(np.arange(500), 200), np.tile(np.arange(200), 500)
+    drawn = uniforms(7, "lives", path, number).reshape(500, 200)
+    assert uniforms(7, "lives", path[::-1][:5], number[::-1][:5]).tolist() == drawn.ravel()[::-1][:5].tolist()
     # 100,000 of them: the mean within 4 standard errors of 1/2, neighbours uncorrelated.
     assert drawn.mean() == pytest.approx(0.5, abs=4 / (12 * 100_000) ** 0.5)
     assert drawn.var() == pytest.approx(1 / 12, rel=0.02)
     assert abs(np.corrcoef(drawn[:, :-1].ravel(), drawn[:, 1:].ravel())[0, 1]) < 0.015
     assert abs(np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]) < 0.015
-    other = Uniforms.of(500, 7, "gaps").at(np.arange(500), np.zeros(500, dtype=int))
+    other = uniforms(7, "gaps", np.arange(500))
     assert abs(np.corrcoef(drawn[:, 0], other)[0, 1]) < 0.2
 
 
 @pytest.mark.parametrize(
     ("refused", "words"),
     [
-        (lambda: Billing(refund_hours=-1.0), "Refund is -1"),
+        (lambda: Billing(rule=BillingRule(refund_s=-1.0)), "Refund is -1"),
         (lambda: Notice(window_hours=0.1, saved_share=1.5), "Share of saves in time is 1.5"),
         (lambda: Renewing(float("nan"), paths=3), "Hazard is nan"),
         (lambda: Renewing([0.1, 0.2], [1.0, 1.0, 1.0]), "do not describe 3 paths"),

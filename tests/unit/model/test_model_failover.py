@@ -69,7 +69,10 @@ def test_a_run_that_never_loses_its_fallback_ends_there():
 
 def test_egress_is_paid_at_each_move_and_the_data_once_per_pool_that_is_used():
     safe = a("safe", "elsewhere", losses=0.0, share=1.0, gap=0.0, bring_usd=10.0, bring_hours=3.0)
-    move = lambda start, end: (2.0, 0.5) if start.region != end.region else (0.0, 0.0)  # noqa: E731
+
+    def move(start, end):
+        return (2.0, 0.5) if start.region != end.region else (0.0, 0.0)
+
     free = score([a("one", here_now=True), safe], Terms(work_hours=24.0))
     paid = score([a("one", here_now=True), safe], Terms(work_hours=24.0, move=move))
     moved = 1 - np.exp(-4.8)

@@ -30,9 +30,9 @@ def course(*ticks: str) -> np.ndarray:
     return np.array([[mark == "1" for mark in pool] for pool in ticks]).T
 
 
-def ours(task: float = 4.0, deadline: float = 8.0, **more: object):  # type: ignore[no-untyped-def]
+def ours(task: float = 4.0, deadline: float = 8.0, **more: object):
     told: dict[str, object] = {"spot_usd_per_hour": {"a": SPOT}, "pools": ["a"], **more}
-    return make_policy(task, deadline, 0.5, 1.0, on_demand_usd_per_hour=ON_DEMAND, **told)  # type: ignore[arg-type]
+    return make_policy(task, deadline, 0.5, 1.0, on_demand_usd_per_hour=ON_DEMAND, **told)
 
 
 def test_greedy_by_hand_pays_the_overhead_at_each_launch_and_the_last_tick_whole() -> None:
@@ -125,7 +125,7 @@ def test_a_cheaper_pool_that_lasts_is_moved_to_and_a_flickering_one_is_not() -> 
 
 def test_egress_keeps_a_job_where_it_is() -> None:
     told = {"history": {"a": [1] * 200, "b": [1] * 200}, "egress_usd_per_move": {("a", "b"): 50.0}}
-    policy = make_policy(40.0, 80.0, 0.5, 1.0, {"a": 1.0, "b": 0.8}, ON_DEMAND, ["a", "b"], **told)  # type: ignore[arg-type]
+    policy = make_policy(40.0, 80.0, 0.5, 1.0, {"a": 1.0, "b": 0.8}, ON_DEMAND, ["a", "b"], **told)
     assert policy.decide(0.0, 0.0, ("spot", "a"), {"a": True, "b": True}) == ("spot", "a")
 
 
@@ -181,7 +181,7 @@ def test_spot_that_is_not_up_is_never_answered_even_if_it_is_said_to_be_held() -
 )
 def test_what_cannot_be_kept_is_refused_with_the_number(change: dict[str, object], words: str) -> None:
     with pytest.raises(ImpossibleInput, match=words):
-        ours(**change)  # type: ignore[arg-type]
+        ours(**change)
 
 
 def test_a_spot_price_of_zero_is_taken() -> None:
@@ -196,7 +196,7 @@ def test_a_policy_that_takes_absent_spot_and_a_short_record_are_told() -> None:
             return ("spot", "a")
 
     with pytest.raises(ImpossibleInput, match="at tick 0"):
-        replay_one(Wrong(), terms(), course("00000000"))  # type: ignore[arg-type]
+        replay_one(Wrong(), terms(), course("00000000"))
     with pytest.raises(ImpossibleInput, match="holds 3 ticks"):
         replay(Greedy(), terms(), course("111")[:, None, :])
 

@@ -9,6 +9,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from model.billing import BillingRule
 from model.convergence import quantile_error
 from model.cost import estimate
 from model.course_billing import Billing, Notice
@@ -21,7 +22,7 @@ from model.simulated import converged_estimate, simulated_estimate, simulation
 
 NOTHING = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
 SIDE = SideCosts(egress_usd=90.0, egress_hours=1.5, storage_usd_per_hour=0.2)
-FIRST_HOUR = Billing(refund_hours=1.0, least_hours=1 / 60)
+FIRST_HOUR = Billing(rule=BillingRule(refund_s=3600.0, least_s=60.0))
 TWO_MINUTES = Notice(window_hours=1 / 30, saved_share=0.7)
 DOUBTFUL = {"price_changes": 5, "price_log_sd": 0.2, "price_mean_usd_per_hour": 12.0, "available_now": None}
 
@@ -71,7 +72,7 @@ def test_the_parts_sum_to_the_effective_price(job, statistics, as_of):
 def test_the_first_hour_refund_lowers_the_bill_and_moves_no_hour(job, statistics, as_of):
     wild = statistics(hazard_shape=500.0)  # 1 per hour.
     plain = of(job(), wild, as_of=as_of)
-    refunded = of(job(), wild, as_of=as_of, billing=Billing(refund_hours=1.0))
+    refunded = of(job(), wild, as_of=as_of, billing=Billing(rule=BillingRule(refund_s=3600.0)))
     assert refunded.finish_hours == plain.finish_hours
     # Of each life of 1 h, e^-1 (1 + 1) = .74 h is billed.
     assert refunded.cost_usd.mean / plain.cost_usd.mean == pytest.approx(0.74, abs=0.03)
@@ -87,7 +88,7 @@ def test_of_a_gang_only_the_nodes_that_were_taken_are_refunded(job, statistics, 
     tenures = statistics(evidence=Evidence.TENURES)
     kept, free = (
         simulated_estimate(job(gpus=32), tenures, NOTHING, Fixed(market), billing=billing, from_at=as_of)
-        for billing in (Billing(), Billing(refund_hours=1.0))
+        for billing in (Billing(), Billing(rule=BillingRule(refund_s=3600.0)))
     )
     assert kept.cost_usd.mean - free.cost_usd.mean == pytest.approx(4 * 10 * 0.5 / 1.3)
 
