@@ -83,10 +83,12 @@ class Client(QualityCalls):
         window_hours: float = 720.0,
         draws: int = 4000,
         pools: Sequence[str] = (),
+        simulate: bool = True,
     ) -> dict[str, Any]:
         """Rank pools for a job; `spec` is a `JobSpec` or the same as a dictionary.
 
         Where pools are too many to estimate each, those named in `pools` are estimated in any case.
+        Without `simulate` the best options keep their closed form, and the answer comes at once.
         """
         written = spec if isinstance(spec, dict) else spec.model_dump(mode="json")
         body = {
@@ -96,6 +98,7 @@ class Client(QualityCalls):
             "window_hours": window_hours,
             "draws": draws,
             **({"pools": list(pools)} if pools else {}),
+            **({} if simulate else {"simulate": False}),
         }
         return self._post("/v1/recommendations", body)
 

@@ -102,7 +102,8 @@ def choose_window(
     ranked_at = starts[::every]
     rankings = []
     for start in ranked_at:
-        rankings.append(client.recommend(dict(spec), as_of=start, seed=seed, draws=DRAWS)["options"])
+        found = client.recommend(dict(spec), as_of=start, seed=seed, draws=DRAWS, simulate=False)
+        rankings.append(found["options"])
         told(len(rankings), len(ranked_at))
 
     def rehearsed(start: datetime) -> Rehearsal:

@@ -40,7 +40,7 @@ class Recommending:
         found = recommend(
             job, known, refused, service.tariffs,
             as_of=as_of, catalog=service.catalog, seed=request.seed, draws=request.draws,
-            named=request.pools, refine=self._refine,
+            named=request.pools, refine=self._refine if request.simulate else None,
         )  # fmt: skip
         used = [option.estimate.statistics for option in found.options]
         name, body = recommendation_bytes(

@@ -148,6 +148,7 @@ class RecommendationRequest(Strict):
     window_hours: Annotated[float, Field(ge=1, le=24 * 3660)] = 720.0
     draws: Annotated[int, Field(ge=100, le=20_000)] = 4000
     pools: Names = []  # Keys of pools to estimate however many there are; none is left out for it.
+    simulate: bool = True  # False: closed forms alone, at once; for who asks about many instants.
 
 
 class StoresSection(Strict):

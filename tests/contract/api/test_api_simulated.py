@@ -32,3 +32,16 @@ def test_a_contract_is_not_taken_back_so_there_is_nothing_to_simulate(recommende
     kept = [option for option in recommended["options"] if option["capacity_type"] == "on_demand"]
     assert kept
     assert {option["method"] for option in kept} == {"closed_form"}
+
+
+def test_who_asks_for_closed_forms_alone_gets_them_and_another_answer(http, spec, recommended):
+    asked = {"spec": spec, "draws": 400, "simulate": False}
+    plain = http.post("/v1/recommendations", json=asked).json()
+    assert {option["method"] for option in plain["options"]} == {"closed_form"}
+    assert {each["pool_id"] for each in plain["options"]} == {e["pool_id"] for e in recommended["options"]}
+    assert plain["recommendation_id"] != recommended["recommendation_id"]
+
+
+def test_simulate_is_yes_or_no(http, spec):
+    refused = http.post("/v1/recommendations", json={"spec": spec, "simulate": "no"})
+    assert refused.status_code == 422
