@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,3 +195,11 @@ def test_an_age_that_is_judged_comes_from_the_store_where_no_service_runs(settin
     (finding,) = [each for each in doctor.data(made) if each.check.startswith("live")]
     assert (finding.ok, finding.check) == (False, "live lambda-instance-types")
     assert "1 gaps" in finding.seen
+
+
+@pytest.mark.parametrize(("free", "ok"), [(1_000_000_000, True), (999_999_999, False)])
+def test_less_than_a_gigabyte_of_disk_fails_and_the_space_is_told(tmp_path, monkeypatch, free, ok):
+    monkeypatch.setattr("advisor.doctor.shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    found = doctor.disk(tmp_path / "not" / "made" / "yet")
+    assert (found.check, found.ok) == ("disk", ok)
+    assert f"1.0 GB free at {tmp_path}" in found.seen
