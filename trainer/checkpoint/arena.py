@@ -1,14 +1,18 @@
-"""One buffer, made once and used for every save and restore: all tensors side by side, little-endian.
+"""One stretch of shared memory, made once and used for every save: all tensors side by side, little-endian.
 
-Copying into fresh memory was measured 7.7 times slower than into warm memory, so the buffer is
-touched when it is made and kept while the layout stays. Whoever holds a view of it must be done
-with it before the next save: `decode` copies for that reason.
+Copying into fresh memory was measured 7.7 times slower than into warm memory, so its pages are made
+beforehand and kept. It is one file descriptor, handed to the writer process, which reads what was copied
+without another copy. Copying
+into it and writing it out never overlap: the engine's turns see to that.
 """
 
 from __future__ import annotations
 
+import contextlib
+import mmap
+import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,72 +20,99 @@ import torch
 from ..errors import TrainerError
 
 ALIGN_BYTES = 64
+SECTION_BYTES = 4 << 20  # As a block: what never changes then shares no block with what does.
+MADV_POPULATE_WRITE = 23
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSlot:
-    """Where one tensor lies in the buffer."""
+    """Where one tensor lies in the stretch.
+
+    `shape` is of what is stored here. Of a sharded tensor that is a part, beginning at `starts` of a whole
+    of `global_shape`. `offset_bytes` is None where another rank stores this tensor.
+    """
 
     name: str  # Dotted path in the state: model.blocks.0.mix.weight
-    dtype: str  # As torch spells it: float32
+    dtype: str  # As torch spells it, as stored: float32
     shape: tuple[int, ...]
-    offset_bytes: int
+    offset_bytes: int | None
+    live_dtype: str  # In training; another than `dtype` where precision was given up.
+    global_shape: tuple[int, ...] | None = None
+    starts: tuple[int, ...] | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Size of what is stored."""
+        return int(np.prod(self.shape, dtype=np.int64)) * dtype_of(self.dtype).itemsize
 
 
 class Arena:
-    """The buffer and the views into it."""
+    """The stretch. It grows and never shrinks."""
 
     def __init__(self) -> None:
         if sys.byteorder != "little":
             raise TrainerError("This machine is big-endian; checkpoints are not.", fix="Train elsewhere.")
-        self._buffer = np.empty(0, dtype=np.uint8)
-        self._slots: tuple[TensorSlot, ...] = ()
-        self.views: list[torch.Tensor] = []
+        self.file = os.memfd_create("lowtide-arena")
+        self._memory: mmap.mmap | None = None
+        self._whole = torch.empty(0, dtype=torch.uint8)
 
-    def copy_in(self, tensors: list[tuple[str, torch.Tensor]]) -> tuple[TensorSlot, ...]:
-        """Copy the tensors in and return where each lies."""
-        self.lay_out(lay_out(tensors))
-        for view, (_, tensor) in zip(self.views, tensors, strict=True):
-            view.copy_(tensor)
-        return self._slots
+    def reserve(self, size: int) -> None:
+        """Have room for `size` bytes, every page of it there."""
+        if size <= len(self._whole):
+            return
+        whole = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        os.ftruncate(self.file, whole)
+        memory = mmap.mmap(self.file, whole)
+        with contextlib.suppress(OSError, ValueError):
+            memory.madvise(mmap.MADV_HUGEPAGE)  # Fewer faults, where the kernel allows it.
+        try:
+            memory.madvise(MADV_POPULATE_WRITE)
+        except (OSError, ValueError):  # Linux before 5.14.
+            np.frombuffer(memory, dtype=np.uint8)[:: mmap.PAGESIZE] = 0
+        self._memory, self._whole = memory, torch.frombuffer(memory, dtype=torch.uint8)
 
-    def lay_out(self, slots: tuple[TensorSlot, ...]) -> memoryview:
-        """Make room and views for these slots, and return the bytes they span."""
-        if slots != self._slots:
-            sizes = [_bytes_of(slot) for slot in slots]
-            end = slots[-1].offset_bytes + sizes[-1] if slots else 0
-            self._buffer = np.full(end, 0, dtype=np.uint8)  # Written, so that every page is there.
-            whole = torch.from_numpy(self._buffer)
-            self.views = [_view(whole, slot, size) for slot, size in zip(slots, sizes, strict=True)]
-            self._slots = slots
-        return self.memory
+    def view(self, slot: TensorSlot) -> torch.Tensor:
+        """Return the tensor at a slot, as a view."""
+        assert slot.offset_bytes is not None
+        stretch = self._whole[slot.offset_bytes : slot.offset_bytes + slot.bytes]
+        return stretch.view(dtype_of(slot.dtype)).view(slot.shape)
+
+    def put(self, at: int, data: bytes) -> None:
+        """Copy bytes in."""
+        self.memory[at : at + len(data)] = data
 
     @property
     def memory(self) -> memoryview:
-        """The bytes of the buffer."""
-        return self._buffer.data
+        """The bytes of the stretch."""
+        return memoryview(self._memory or b"")
+
+    def close(self) -> None:
+        """Give the descriptor back; the memory goes with the last view."""
+        os.close(self.file)
 
 
-def lay_out(tensors: list[tuple[str, torch.Tensor]]) -> tuple[TensorSlot, ...]:
-    """Return slots for the tensors in their order, each aligned to 64 bytes."""
-    slots, offset = [], 0
-    for name, tensor in tensors:
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        slots.append(TensorSlot(name, dtype, tuple(tensor.shape), offset))
-        offset += -(-tensor.numel() * tensor.element_size() // ALIGN_BYTES) * ALIGN_BYTES
-    return tuple(slots)
+def place(slots: list[TensorSlot], frozen: set[int]) -> tuple[list[TensorSlot], int]:
+    """Give the slots that are stored here their offsets, frozen ones first; return them and the end.
+
+    Args:
+        slots: With any offset but None where they are to be placed.
+        frozen: Numbers of those that no step changes.
+    """
+    placed, offset = list(slots), 0
+    for still in (True, False):
+        for number, slot in enumerate(slots):
+            if slot.offset_bytes is None or (number in frozen) is not still:
+                continue
+            placed[number] = replace(slot, offset_bytes=offset)
+            offset += -(-slot.bytes // ALIGN_BYTES) * ALIGN_BYTES
+        if still:
+            offset = -(-offset // SECTION_BYTES) * SECTION_BYTES
+    return placed, offset
 
 
-def _dtype(slot: TensorSlot) -> torch.dtype:
-    dtype = getattr(torch, slot.dtype, None)
+def dtype_of(name: str) -> torch.dtype:
+    """Return the dtype torch spells so."""
+    dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype):
-        raise TrainerError(f"{slot.name} is of dtype {slot.dtype!r}, unknown here.", fix="Upgrade torch.")
+        raise TrainerError(f"A tensor is of dtype {name!r}, unknown here.", fix="Upgrade torch.")
     return dtype
-
-
-def _bytes_of(slot: TensorSlot) -> int:
-    return int(np.prod(slot.shape, dtype=np.int64)) * _dtype(slot).itemsize
-
-
-def _view(whole: torch.Tensor, slot: TensorSlot, size: int) -> torch.Tensor:
-    return whole[slot.offset_bytes : slot.offset_bytes + size].view(_dtype(slot)).view(slot.shape)

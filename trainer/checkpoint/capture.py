@@ -1,8 +1,11 @@
-"""What makes a training run go on exactly where it stood: gathered into bytes, and put back.
+"""What makes a training run go on exactly where it stood: gathered, and laid out to be copied.
 
-Model, optimizer, data cursor, the random generators of Python, numpy and torch, the step, and
-the configuration they belong to. Captured into a JSON header and one stretch of raw tensor
-bytes; nothing here touches a file, and nothing is pickled.
+Model, optimizer, scheduler, scaler, data cursor, the random generators of Python, numpy and torch, the
+step, and the configuration they belong to: a JSON header and one stretch of raw tensor bytes. Nothing here
+touches a file, and nothing is pickled.
+
+Parameters and moments change only in `optimizer.step()`, so they may be copied while the next forward and
+backward pass runs; whatever else may change at any time (buffers, generators, counters) is copied at once.
 """
 
 from __future__ import annotations
@@ -10,17 +13,20 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 
 from ..errors import OtherTraining
-from .arena import Arena, TensorSlot
-from .tree import decode, encode
+from .arena import Arena, TensorSlot, place
+from .tree import Tensors, encode, is_sharded, local_of
 
-HEADER_VERSION = 1
+HEADER_VERSION = 2
+SMALL_ELEMENTS = 1 << 10  # Copied at once: not worth a thread.
+Rung = Literal["exact", "bf16_moments", "bf16_weights"]
 
 
 class Stateful(Protocol):
@@ -34,60 +40,105 @@ class Stateful(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The state after `step` steps. `payload` is borrowed from the arena until the next capture."""
+class Captured:
+    """The state after `step` steps, laid out in the arena. `late` is yet to be copied: see `copy`."""
 
     step: int
-    config_digest: str
+    rung: Rung
     header: bytes
-    payload: memoryview
+    payload_bytes: int
+    late: list[tuple[torch.Tensor, torch.Tensor]]  # Views in the arena, and what belongs there.
 
     @property
     def bytes(self) -> int:
-        """Size of the whole snapshot."""
-        return len(self.header) + len(self.payload)
+        """Size of the whole."""
+        return self.payload_bytes + len(self.header)
 
 
 class TrainingState:
-    """The parts of one training run; `config` is plain JSON that must not change between two starts."""
+    """The parts of one training run.
+
+    Args:
+        parts: By name: "optimizer", "data", "scheduler", "scaler", or what else has a state.
+        config: Plain JSON that must not change between two starts.
+        rank, world_size: Which part of the run this process is.
+    """
 
     def __init__(
-        self, *, model: torch.nn.Module, optimizer: Stateful, data: Stateful | None, config: dict[str, Any]
+        self,
+        *,
+        model: torch.nn.Module,
+        parts: Mapping[str, Stateful],
+        config: dict[str, Any],
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        self.model, self.optimizer, self.data, self.config = model, optimizer, data, config
-        self.config_digest = _digest(model, optimizer, config)
+        self.model, self.parts, self.config = model, dict(parts), config
+        self.rank, self.world_size = rank, world_size
+        self.config_digest = _digest(model, self.parts.get("optimizer"), config)
 
-    def capture(self, step: int, arena: Arena) -> Snapshot:
-        """Return the state as it is now, copied into the arena."""
-        tensors: list[tuple[str, torch.Tensor]] = []
-        state = {
-            "model": encode(self.model.state_dict(), tensors, "model"),
-            "optimizer": encode(self.optimizer.state_dict(), tensors, "optimizer"),
-            "data": None if self.data is None else encode(self.data.state_dict(), tensors, "data"),
-            "random": encode(random_state(), tensors, "random"),
-        }
+    def gather(self, rung: Rung = "exact") -> tuple[dict[str, Any], Tensors]:
+        """Return the state as JSON, and the tensors in it. Without an optimizer where a rung leaves it out."""
+        tensors = Tensors()
+        state: dict[str, Any] = {"model": encode(self.model.state_dict(), tensors, "model")}
+        for name, part in self.parts.items():
+            left_out = rung == "bf16_weights" and name == "optimizer"
+            state[name] = None if left_out else encode(part.state_dict(), tensors, name)
+        state["random"] = encode(random_state(), tensors, "random")
+        return state, tensors
+
+    def capture(self, step: int, arena: Arena, rung: Rung = "exact") -> Captured:
+        """Lay the state as it is now out in the arena, and copy what cannot wait."""
+        state, tensors = self.gather(rung)
+        slots, end = place(
+            [self._slot(number, name, tensor, rung) for number, (name, tensor) in enumerate(tensors.items)],
+            self._frozen(tensors),
+        )
         header = {
             "header_version": HEADER_VERSION,
             "step": step,
+            "rung": rung,
             "config": self.config,
-            "tensors": [asdict(slot) for slot in arena.copy_in(tensors)],
+            "tensors": [asdict(slot) for slot in slots],
             "state": state,
         }
-        return Snapshot(
-            step=step,
-            config_digest=self.config_digest,
-            header=json.dumps(header, separators=(",", ":"), allow_nan=False).encode(),
-            payload=arena.memory,
-        )
+        raw = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        arena.reserve(end + len(raw))
+        arena.put(end, raw)
+        late = self._copy_what_cannot_wait(tensors, slots, arena)
+        return Captured(step=step, rung=rung, header=raw, payload_bytes=end, late=late)
 
-    def apply(self, header: dict[str, Any], arena: Arena) -> None:
-        """Put a captured state back; the arena holds its tensors."""
-        state = {part: decode(value, arena.views) for part, value in header["state"].items()}
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.data is not None:
-            self.data.load_state_dict(state["data"])
-        set_random_state(state["random"])
+    def _slot(self, number: int, name: str, tensor: torch.Tensor, rung: Rung) -> TensorSlot:
+        live = str(tensor.dtype).removeprefix("torch.")
+        dtype = "bfloat16" if _gives_up_precision(name, tensor, rung) else live
+        if is_sharded(tensor):
+            from .distributed import chunk_of
+
+            chunk = chunk_of(name, tensor)
+            shape, where = tuple(chunk.tensor.shape), (tuple(chunk.global_shape), tuple(chunk.starts))
+            return TensorSlot(name, dtype, shape, 0, live, *where)
+        ours = _is_own(name) or number % self.world_size == self.rank
+        return TensorSlot(name, dtype, tuple(tensor.shape), 0 if ours else None, live)
+
+    def _frozen(self, tensors: Tensors) -> set[int]:
+        still = {local_of(p).data_ptr() for p in self.model.parameters() if not p.requires_grad and p.numel()}
+        return {number for number, (_, each) in enumerate(tensors.items) if local_of(each).data_ptr() in still}
+
+    def _copy_what_cannot_wait(
+        self, tensors: Tensors, slots: list[TensorSlot], arena: Arena
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        parameters = {local_of(p).data_ptr() for p in self.model.parameters()}
+        late = []
+        for (name, tensor), slot in zip(tensors.items, slots, strict=True):
+            if slot.offset_bytes is None:
+                continue
+            source, view = local_of(tensor), arena.view(slot)
+            moment = name.startswith("optimizer.") and source.numel() > SMALL_ELEMENTS
+            if moment or source.data_ptr() in parameters:
+                late.append((view, source))
+            else:
+                view.copy_(source)
+        return late
 
     def refuse_other(self, config_digest: str, header: dict[str, Any]) -> None:
         """Raise OtherTraining where a checkpoint belongs to another configuration or model."""
@@ -103,17 +154,41 @@ class TrainingState:
         )
 
 
-def _digest(model: torch.nn.Module, optimizer: Stateful, config: dict[str, Any]) -> str:
+def copy(captured: Captured) -> None:
+    """Copy what was left for later."""
+    with torch.no_grad():
+        for view, source in captured.late:
+            view.copy_(source)
+
+
+def _gives_up_precision(name: str, tensor: torch.Tensor, rung: Rung) -> bool:
+    if rung == "exact" or not tensor.is_floating_point() or tensor.element_size() <= 2:
+        return False
+    if rung == "bf16_weights":
+        return name.startswith("model.")
+    return name.startswith("optimizer.") and tensor.numel() > SMALL_ELEMENTS
+
+
+def _is_own(name: str) -> bool:
+    """Each rank has its own generators and its own place in the data."""
+    return name.startswith(("random", "data"))
+
+
+def slots_of(header: dict[str, Any]) -> list[TensorSlot]:
+    """Return where each tensor lies, as a header says it."""
+    lists = ("shape", "global_shape", "starts")
+    return [
+        TensorSlot(**{name: tuple(v) if name in lists and v is not None else v for name, v in slot.items()})
+        for slot in header["tensors"]
+    ]
+
+
+def _digest(model: torch.nn.Module, optimizer: Stateful | None, config: dict[str, Any]) -> str:
     """SHA-256 over the configuration, the kind of optimizer, and the model's names, dtypes and shapes."""
     state = model.state_dict().items()
     shapes = {name: [str(t.dtype), list(t.shape)] for name, t in state if isinstance(t, torch.Tensor)}
     identity = [config, type(optimizer).__name__, shapes]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def slots_of(header: dict[str, Any]) -> tuple[TensorSlot, ...]:
-    """Return where each tensor lies, as a header says it."""
-    return tuple(TensorSlot(**{**slot, "shape": tuple(slot["shape"])}) for slot in header["tensors"])
 
 
 def random_state() -> dict[str, Any]:

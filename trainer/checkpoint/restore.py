@@ -1,128 +1,200 @@
-"""Finds the newest checkpoint that verifies, block by block, and lists what there is.
+"""Finds the newest checkpoint that verifies, block by block, and puts it back.
 
-"No checkpoint yet" means step 0. "Checkpoints exist and none is valid" never does: it is an
-error, because going on from nothing would throw work away in silence. What does not verify is
-put aside with its reason, and the one before it is taken.
+"No checkpoint yet" means step 0. "Checkpoints exist and none is valid" never does: it is an error, because
+going on from nothing would throw work away in silence. What does not verify is put aside with its reason,
+and the one before it is taken. Several stores may hold the same checkpoint: each block is taken from the
+first of them where it verifies. All ranks take the same checkpoint, or none does.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from ..crash import crash_point
 from ..errors import NoValidCheckpoint, OtherTraining
-from .arena import Arena
-from .capture import slots_of
-from .chunks import BadBlock, Block
-from .folder import Checkpoint, CheckpointFolder
-from .manifest import BadManifest
+from .capture import TrainingState
+from .crypt import Keyring
+from .frames import BadBlock
+from .layout import MANIFESTS, QUARANTINE, generations, manifest_key
+from .manifest import BadManifest, Manifest, root_from_bytes
+from .placing import put_back
+from .ranks import Ranks
+from .reading import Reader, Root, read_root
+from .stores import Absent, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restorable:
-    """A verified checkpoint, its tensors in the arena."""
+class Restored:
+    """A checkpoint that was put back."""
 
-    checkpoint: Checkpoint
-    header: dict[str, Any]
+    root: Root
+    store: int  # Which of the stores its root was read from.
+    rung: str
+    read_bytes: int  # Stored bytes this rank read.
+    damaged: frozenset[str]  # Addresses that did not verify in the first store that should hold them.
+
+    @property
+    def manifest(self) -> Manifest:
+        """Its root manifest."""
+        return self.root.manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointRow:
-    """One generation as a listing shows it. Unknown fields of an unreadable manifest are None."""
+class Candidate:
+    """A root somebody can read, by its number and its name."""
 
     generation: int
-    valid: bool
-    reason: str | None  # Why it is not valid.
-    epoch: int | None
-    step: int | None
-    bytes: int | None
-    sha256: str | None
-    manifest_url: str
+    sha256: str
+    epoch: int
+    exact: bool
 
 
-def newest_valid(folder: CheckpointFolder, arena: Arena, *, run_id: str) -> Restorable | None:
-    """Read the newest valid checkpoint into the arena; None where none was ever committed.
+@dataclass(slots=True)
+class _Search:
+    """What one restore was asked for, and what it found wrong."""
+
+    stores: Sequence[Store]
+    keyring: Keyring | None
+    run_id: str
+    wrong: dict[int, str] = field(default_factory=dict)
+
+
+def restore(
+    stores: Sequence[Store],
+    state: TrainingState,
+    ranks: Ranks,
+    *,
+    run_id: str,
+    keyring: Keyring | None,
+    allow_inexact: bool = False,
+) -> Restored | None:
+    """Put the newest valid checkpoint back; None where none was ever committed.
+
+    Args:
+        stores: Where to look, the nearest first; each may hold all checkpoints or some.
+        allow_inexact: Whether light and emergency saves may be taken, where they are the newest.
 
     Raises:
         NoValidCheckpoint: Checkpoints exist, here or in quarantine, and none verifies.
-        OtherTraining: The folder belongs to another run.
+        OtherTraining: They are of another run, model or configuration.
+        KeyTrouble: They are sealed with a key we do not have.
     """
-    generations = folder.generations()
-    for generation in generations:
-        try:
-            checkpoint = folder.read(generation)
-            _refuse_other_run(checkpoint, run_id)
-            return Restorable(checkpoint=checkpoint, header=_load(folder, checkpoint, arena))
-        except (BadManifest, BadBlock) as trouble:
-            _put_aside(folder, generation, trouble)
-    aside = folder.quarantined()
-    if not generations and not aside:
+    search = _Search(stores, keyring, run_id)
+    told = ranks.gather("candidates", _candidates(search) if ranks.rank == 0 else None)[0]
+    candidates = [Candidate(**each) for each in told]
+    for candidate in candidates:
+        if not (candidate.exact or allow_inexact):
+            continue
+        found, trouble = _try(search, candidate, state, ranks)
+        troubles = ranks.gather(f"restored-{candidate.generation}", trouble)
+        if not any(troubles):
+            return found
+        if ranks.rank == 0:
+            _put_aside(stores[0], candidate.generation, next(filter(None, troubles)))
+    aside = sum(len(generations(store, QUARANTINE)) for store in stores)
+    if not candidates and not aside:
         return None
-    raise NoValidCheckpoint(
-        f"{len(aside)} checkpoints were committed to {folder.root} and none of them verifies.",
-        fix=f"Read {folder.quarantine}/*.reason; bring a replica back, or start anew in an empty folder.",
+    raise _nothing_left(stores, candidates, aside)
+
+
+def _nothing_left(stores: Sequence[Store], candidates: list[Candidate], aside: int) -> NoValidCheckpoint:
+    return NoValidCheckpoint(
+        f"{max(aside, len(candidates))} checkpoints were committed to {stores[0].url} and none of them "
+        f"verifies{_inexact_words(candidates)}.",
+        fix="Read quarantine/*.reason there; bring a replica back, or start anew in an empty folder.",
     )
 
 
-def _load(folder: CheckpointFolder, checkpoint: Checkpoint, arena: Arena) -> dict[str, Any]:
-    header: dict[str, Any] = json.loads(bytes(folder.blocks.read(checkpoint.manifest.header)))
-    folder.blocks.read(checkpoint.manifest.payload, into=arena.lay_out(slots_of(header)))
-    return header
+def _inexact_words(candidates: list[Candidate]) -> str:
+    inexact = sum(not each.exact for each in candidates)
+    return f" ({inexact} are inexact, and the plan's allow_inexact is false)" if inexact else ""
 
 
-def _put_aside(folder: CheckpointFolder, generation: int, trouble: BadManifest | BadBlock) -> None:
-    print(f"lowtide-run: checkpoint {generation} is not valid: {trouble}", file=sys.stderr)
-    if isinstance(trouble, BadBlock) and trouble.path is not None:
-        folder.put_aside(trouble.path, str(trouble))
-    folder.put_aside(folder.manifest_path(generation), str(trouble))
+def _candidates(search: _Search) -> list[dict[str, object]]:
+    """Return every root some store holds, the newest first; what cannot be read is put aside."""
+    found: dict[int, dict[str, object]] = {}
+    for number, store in enumerate(search.stores):
+        for generation in generations(store):
+            try:
+                root = root_from_bytes(store.read(manifest_key(generation)))
+            except (BadManifest, Absent) as trouble:
+                search.wrong.setdefault(generation, str(trouble))
+                if number == 0:
+                    _put_aside(store, generation, str(trouble))
+                continue
+            body = root.manifest
+            found.setdefault(
+                generation,
+                {"generation": generation, "sha256": root.sha256, "epoch": body.epoch, "exact": body.exact},
+            )
+    return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)  # type: ignore[arg-type, return-value]
 
 
-def _refuse_other_run(checkpoint: Checkpoint, run_id: str) -> None:
-    if checkpoint.manifest.run_id != run_id:
-        theirs = checkpoint.manifest.run_id
+def _try(
+    search: _Search, candidate: Candidate, state: TrainingState, ranks: Ranks
+) -> tuple[Restored | None, str | None]:
+    trouble = "no store holds it"
+    for number, store in enumerate(search.stores):
+        try:
+            root = read_root(store, candidate.generation, search.keyring)
+            if root.sha256 != candidate.sha256:
+                raise BadManifest("It is another checkpoint of the same number.", fix="Restore the file.")
+            others = [each for each in search.stores if each is not store]
+            return _load(search, root, number, [store, *others], state, ranks), None
+        except (BadManifest, BadBlock) as found:
+            trouble = str(found)
+    return None, trouble
+
+
+def _load(
+    search: _Search, root: Root, number: int, stores: list[Store], state: TrainingState, ranks: Ranks
+) -> Restored:
+    manifest = root.manifest
+    _refuse_other_run(root, stores[0], search.run_id)
+    readers = [Reader(stores[0], root, entry, others=stores[1:]) for entry in manifest.ranks]
+    headers = [json.loads(reader.read_header()) for reader in readers]
+    state.refuse_other(manifest.config_digest, headers[0])
+    keyframes = _keyframes(search, root, stores)
+    crash_point("restore.before_apply")
+    read_bytes = put_back(state, headers, readers, keyframes, rank=ranks.rank)
+    return Restored(
+        root=root,
+        store=number,
+        rung=headers[0]["rung"],
+        read_bytes=read_bytes,
+        damaged=frozenset(address for reader in readers for address in reader.damaged),
+    )
+
+
+def _keyframes(search: _Search, root: Root, stores: list[Store]) -> list[Reader] | None:
+    keyframe = root.manifest.keyframe
+    if keyframe is None:
+        return None
+    found = read_root(stores[0], keyframe.generation, search.keyring)
+    if found.sha256 != keyframe.sha256:
+        raise BadManifest("Its keyframe is another checkpoint of that number.", fix="Take an older one.")
+    return [Reader(stores[0], found, entry, others=stores[1:]) for entry in found.manifest.ranks]
+
+
+def _put_aside(store: Store, generation: int, reason: str) -> None:
+    """Move a root that did not verify to quarantine, with the reason beside it."""
+    print(f"lowtide-run: checkpoint {generation} is not valid: {reason}", file=sys.stderr)
+    key = manifest_key(generation)
+    name = QUARANTINE + key.removeprefix(MANIFESTS)
+    try:
+        store.create(name, store.read(key))
+        store.create(f"{name}.reason", f"{reason}\n".encode())
+        store.delete(key)
+    except Absent:
+        return
+
+
+def _refuse_other_run(root: Root, store: Store, run_id: str) -> None:
+    if root.manifest.run_id != run_id:
         raise OtherTraining(
-            f"{checkpoint.path} belongs to run {theirs!r}; the plan is of run {run_id!r}.",
+            f"{root.key} in {store.url} belongs to run {root.manifest.run_id!r}; the plan is of run {run_id!r}.",
             fix="Give each run its own stores.local_dir.",
         )
-
-
-def list_checkpoints(root: Path | str) -> list[CheckpointRow]:
-    """Return every generation in a folder, newest first, each verified to the last block.
-
-    Reads only; nothing is put aside. Raises FileNotFoundError where there is no such folder.
-    """
-    if not Path(root).is_dir():
-        raise FileNotFoundError(f"There is no folder {root}.")
-    folder = CheckpointFolder(root)
-    return [_row(folder, generation) for generation in folder.generations()]
-
-
-def _row(folder: CheckpointFolder, generation: int) -> CheckpointRow:
-    checkpoint, reason = None, None
-    try:
-        checkpoint = folder.read(generation)
-        verify(folder, checkpoint)
-    except (BadManifest, BadBlock) as trouble:
-        reason = str(trouble)
-    manifest = checkpoint.manifest if checkpoint else None
-    return CheckpointRow(
-        generation=generation,
-        valid=reason is None,
-        reason=reason,
-        epoch=manifest.epoch if manifest else None,
-        step=manifest.step if manifest else None,
-        bytes=manifest.bytes if manifest else None,
-        sha256=checkpoint.sha256 if checkpoint else None,
-        manifest_url=folder.manifest_path(generation).absolute().as_uri(),
-    )
-
-
-def verify(folder: CheckpointFolder, checkpoint: Checkpoint) -> None:
-    """Read every block of a checkpoint back; raises BadBlock for the first that is not right."""
-    blocks: tuple[Block, ...] = checkpoint.manifest.blocks
-    buffer = memoryview(bytearray(max(block.bytes for block in blocks)))
-    for block in blocks:
-        folder.blocks.read_into(block, buffer[: block.bytes])

@@ -16,8 +16,35 @@ import torch
 from ..errors import NotCapturable
 
 
-def encode(value: Any, tensors: list[tuple[str, torch.Tensor]], name: str) -> Any:
-    """Return `value` as JSON; each tensor in it is appended to `tensors` under its dotted name.
+def is_sharded(tensor: torch.Tensor) -> bool:
+    """Tell a DTensor, without importing what it comes from."""
+    return hasattr(tensor, "_local_tensor")
+
+
+def local_of(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the part of a tensor that is on this rank: all of a plain one."""
+    return tensor._local_tensor if is_sharded(tensor) else tensor  # type: ignore[attr-defined,no-any-return]
+
+
+class Tensors:
+    """The tensors of a state in their order; one that stands in two places, as tied weights do, once."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[str, torch.Tensor]] = []
+        self._number: dict[tuple[object, ...], int] = {}
+
+    def add(self, name: str, tensor: torch.Tensor) -> int:
+        """Return the tensor's number; `name` is its dotted path."""
+        local = local_of(tensor)
+        key = (local.data_ptr(), tensor.dtype, tensor.shape, local.stride(), tensor.device)
+        if local.numel() == 0 or key not in self._number:
+            self._number[key] = len(self.items)
+            self.items.append((name, tensor))
+        return self._number[key]
+
+
+def encode(value: Any, tensors: Tensors, name: str) -> Any:
+    """Return `value` as JSON; each tensor in it is added to `tensors` under its dotted name.
 
     Raises:
         NotCapturable: Some part is neither a dense tensor nor a plain value.
@@ -27,8 +54,7 @@ def encode(value: Any, tensors: list[tuple[str, torch.Tensor]], name: str) -> An
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {"$float": str(float(value))}
     if isinstance(value, torch.Tensor) and value.layout == torch.strided:
-        tensors.append((name, value.detach()))
-        return {"$tensor": len(tensors) - 1}
+        return {"$tensor": tensors.add(name, value.detach())}
     if isinstance(value, (list, tuple)):
         items = [encode(each, tensors, f"{name}.{i}") for i, each in enumerate(value)]
         return {"$tuple": items} if isinstance(value, tuple) else items
@@ -40,7 +66,7 @@ def encode(value: Any, tensors: list[tuple[str, torch.Tensor]], name: str) -> An
     )
 
 
-def _encode_mapping(value: Mapping[Any, Any], tensors: list[tuple[str, torch.Tensor]], name: str) -> Any:
+def _encode_mapping(value: Mapping[Any, Any], tensors: Tensors, name: str) -> Any:
     if all(isinstance(key, str) and not key.startswith("$") for key in value):
         return {key: encode(each, tensors, f"{name}.{key}") for key, each in value.items()}
     pairs = value.items()
@@ -48,13 +74,13 @@ def _encode_mapping(value: Mapping[Any, Any], tensors: list[tuple[str, torch.Ten
 
 
 def decode(value: Any, tensors: list[torch.Tensor]) -> Any:
-    """Return what `encode` was given. Tensors are copied, so that `tensors` may be written over later."""
+    """Return what `encode` was given, with these tensors in it."""
     if isinstance(value, list):
         return [decode(each, tensors) for each in value]
     if not isinstance(value, dict):
         return value
     if "$tensor" in value:
-        return tensors[value["$tensor"]].clone()
+        return tensors[value["$tensor"]]
     if "$tuple" in value:
         return tuple(decode(each, tensors) for each in value["$tuple"])
     if "$map" in value:
