@@ -56,9 +56,10 @@ def kept(old: str) -> dict[str, list[str]]:
 
 
 def benches() -> list[Path]:
-    """Return the benches; `model_*.py` are parts of `model.py`."""
+    """Return the benches; `model_*.py` are parts of `model.py`, and so with `checkpoint_*.py`."""
     files = sorted(HERE.glob("*.py"))
-    return [f for f in files if f.name not in NOT_A_BENCH and not f.name.startswith("model_")]
+    parts = ("model_", "checkpoint_")
+    return [f for f in files if f.name not in NOT_A_BENCH and not f.name.startswith(parts)]
 
 
 def figures(path: Path, options: list[str]) -> list[dict[str, object]]:

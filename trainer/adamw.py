@@ -9,6 +9,7 @@ Source: Loshchilov and Hutter (2019), decoupled weight decay regularization.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,10 +34,17 @@ class AdamW:
         self._mean = {name: torch.zeros_like(p) for name, p in self._parameters.items()}
         self._square = {name: torch.zeros_like(p) for name, p in self._parameters.items()}
         self._steps = [torch.tensor(0.0) for _ in self._parameters]
+        self._before: list[Callable[..., Any]] = []
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> None:
+        """Have `hook(optimizer, args, kwargs)` called before each step, as torch's optimizers do."""
+        self._before.append(hook)
 
     @torch.no_grad()
     def step(self) -> None:
         """Move every parameter along its gradient; all must have one."""
+        for hook in self._before:
+            hook(self, (), {})
         gradients = [p.grad for p in self._parameters.values() if p.grad is not None]
         adamw(
             list(self._parameters.values()),
@@ -67,10 +75,15 @@ class AdamW:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take moments and step count back."""
         for name in self._parameters:
-            self._mean[name].copy_(state_dict["mean"][name])
-            self._square[name].copy_(state_dict["square"][name])
+            _take(self._mean[name], state_dict["mean"][name])
+            _take(self._square[name], state_dict["square"][name])
         for count in self._steps:
             count.fill_(state_dict["steps"])
+
+
+def _take(ours: Tensor, given: Tensor) -> None:
+    if given.data_ptr() != ours.data_ptr():  # A restore writes into what is ours already.
+        ours.copy_(given)
 
 
 def clip_gradients(model: nn.Module, most: float) -> Tensor:

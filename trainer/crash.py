@@ -11,10 +11,14 @@ import os
 import signal
 
 POINTS = (
-    "block.before_write",
-    "block.torn",  # Half of the block's bytes are written.
-    "block.before_rename",
-    "block.after_rename",
+    "capture.before_copy",
+    "capture.after_copy",  # Sealed in the arena, and the writer not yet told.
+    "blob.before_write",
+    "blob.torn",  # Half of a piece is written.
+    "blob.before_rename",
+    "blob.after_rename",
+    "rank.before_write",
+    "rank.after_write",
     "manifest.before_write",
     "manifest.torn",
     "manifest.before_link",
@@ -24,7 +28,7 @@ POINTS = (
     "restore.before_apply",
 )
 
-_point, _left = "", 0
+_point, _left, _with = "", 0, 0
 
 
 def arm(where: str) -> None:
@@ -41,7 +45,15 @@ def crash_point(name: str) -> None:
         return
     _left -= 1
     if _left == 0:
+        if _with:
+            os.kill(_with, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_with(pid: int) -> None:
+    """Take another process along, as the loss of a machine does."""
+    global _with
+    _with = pid
 
 
 arm(os.environ.get("LOWTIDE_CRASH_AT", ""))

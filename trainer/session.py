@@ -1,5 +1,8 @@
 """A training session that survives preemption: restore, train, save when due, stop when told.
 
+Saves that are due overlap with training where the plan says `asynchronous`: the state is copied during the
+next forward and backward pass, joined before the optimizer steps, and written by another process.
+
     with SpotSession(plan, model=model, optimizer=optimizer, data=data) as session:
         for step in session.steps(1000):
             loss = ...
@@ -24,7 +27,8 @@ import torch
 
 from .cadence import Cadence
 from .checkpoint.capture import Stateful, TrainingState, weights_sha256
-from .checkpoint.keeper import Keeper
+from .checkpoint.keeper import Keeper, Tier
+from .checkpoint.ranks import Alone, Ranks
 from .clock import Clock
 from .directive import DirectiveWatch
 from .errors import TrainerError
@@ -51,6 +55,7 @@ class SpotSession:
         plan: What to do; `plan.attempt` is the fencing epoch.
         model, optimizer: As torch has them, or anything with the same two state methods.
         data: The data cursor, where batches do not follow from the step alone.
+        scheduler, scaler: Of the learning rate and of the loss, where the training has them.
         config: Plain JSON that must not change between two starts, such as a seed.
         log: The run log; by default a spool beside the checkpoints.
         clock, notice, phase: The world, for who wants to hand in another one.
@@ -66,6 +71,9 @@ class SpotSession:
         model: torch.nn.Module,
         optimizer: Stateful,
         data: Stateful | None = None,
+        scheduler: Stateful | None = None,
+        scaler: Stateful | None = None,
+        ranks: Ranks | None = None,
         config: dict[str, Any] | None = None,
         log: RunLog | None = None,
         clock: Clock | None = None,
@@ -80,18 +88,24 @@ class SpotSession:
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
         self._phase = phase or Phase(phase_path(*where))
         self._model = model
-        state = TrainingState(model=model, optimizer=optimizer, data=data, config=config or {})
-        self._keeper = Keeper(plan, state, self._log)
-        self._cadence = Cadence(
-            full_every_s=plan.checkpoint.full_every_s,
-            max_lost_work_s=plan.checkpoint.max_lost_work_s,
-            compression=self._clock.compression,
+        self._ranks = ranks or Alone()
+        parts = {"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler}
+        state = TrainingState(
+            model=model,
+            parts={name: part for name, part in parts.items() if part is not None},
+            config=config or {},
+            rank=self._ranks.rank,
+            world_size=self._ranks.world_size,
         )
+        self._keeper = Keeper(plan, state, self._log, self._ranks)
+        self._overlaps = plan.checkpoint.asynchronous and _join_before(optimizer, self._keeper)
+        self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
         self._directives: DirectiveWatch | None = None
         self._total = 0
         self._step_began = 0.0
         self.step = 0  # Steps completed.
+        self.is_inexact = False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
 
     def __enter__(self) -> SpotSession:
         try:
@@ -101,11 +115,16 @@ class SpotSession:
             self._phase.set("restore", 0)
             self._talk_to_service()
             self._report_start()
-            self.step = self._keeper.restore()
+            self._restore()
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
         return self
+
+    def _restore(self) -> None:
+        found = self._keeper.restore()
+        if found is not None:
+            self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
 
     def steps(self, total: int) -> Iterator[int]:
         """Yield the numbers of the steps still to do, counted from 0, up to `total` in all."""
@@ -146,18 +165,35 @@ class SpotSession:
             self._cadence.full_every_s = directive.full_every_s
         if directive is not None and directive.stops:
             self._stop("stopped")
+        self._keeper.check()
         asked = directive is not None and directive.word == "checkpoint_now"
-        if asked or self._cadence.due():
-            self._save()
+        tier = "F" if asked else self._cadence.due()
+        if tier is not None:
+            self._save_beside(tier)
 
     def _stop(self, reason: Literal["preempted", "stopped"]) -> NoReturn:
         self._save()
         raise StoppedOnPurpose(reason)
 
+    def _save_beside(self, tier: Tier) -> None:
+        """Save while training goes on, where it may; a save still on its way is not overtaken."""
+        if self._keeper.is_busy:
+            return
+        self._phase.set("save", self.step)
+        if not self._plan.checkpoint.asynchronous:
+            self._keeper.save(self.step, tier)
+        elif self._keeper.begin(self.step, tier) and not self._overlaps:
+            self._keeper.join()
+        self._cadence.saved(tier)
+
+    def before_update(self) -> None:
+        """Wait until the state may change; only where the optimizer knows no `register_step_pre_hook`."""
+        self._keeper.join()
+
     def _save(self) -> None:
         self._phase.set("save", self.step)
         self._keeper.save(self.step)
-        self._cadence.saved()
+        self._cadence.saved("F")
 
     def _report_start(self) -> None:
         self._log.write(
@@ -165,7 +201,7 @@ class SpotSession:
             pool_id=self._plan.pool.key,
             image_digest=self._plan.provenance.image_digest,
             environment=environment(),
-            world_size=1,
+            world_size=self._ranks.world_size,
             pid=os.getpid(),
         )
 
@@ -184,10 +220,12 @@ class SpotSession:
             try:
                 if error is None:
                     self._save()
+                self._keeper.finish()
             except BaseException as trouble:
-                error = trouble
+                error = error or trouble
                 raise
             finally:
+                self._keeper.close()
                 self._report_end(error)
 
     def _report_end(self, error: BaseException | None) -> None:
@@ -200,6 +238,15 @@ class SpotSession:
             weights_sha256=None if reason == "failed" else weights_sha256(self._model),
         )
         self._phase.set("done", self.step)
+
+
+def _join_before(optimizer: Stateful, keeper: Keeper) -> bool:
+    """Have the copy joined before each step of the optimizer; False where it knows no such hook."""
+    register = getattr(optimizer, "register_step_pre_hook", None)
+    if register is None:
+        return False
+    register(lambda *_: keeper.join())
+    return True
 
 
 def exit_code_of(error: BaseException | None) -> int:

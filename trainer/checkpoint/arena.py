@@ -20,7 +20,7 @@ import torch
 from ..errors import TrainerError
 
 ALIGN_BYTES = 64
-SECTION_BYTES = 4 << 20  # As a block: what never changes then shares no block with what does.
+BIG_BYTES = 1 << 20  # A tensor of this size has blocks of its own, read straight into place.
 MADV_POPULATE_WRITE = 23
 
 
@@ -91,23 +91,28 @@ class Arena:
         os.close(self.file)
 
 
-def place(slots: list[TensorSlot], frozen: set[int]) -> tuple[list[TensorSlot], int]:
-    """Give the slots that are stored here their offsets, frozen ones first; return them and the end.
+def place(slots: list[TensorSlot], frozen: set[int]) -> tuple[list[TensorSlot], list[int], int]:
+    """Give the slots that are stored here their offsets, frozen ones first.
 
     Args:
         slots: With any offset but None where they are to be placed.
-        frozen: Numbers of those that no step changes.
+        frozen: Numbers of those that no step changes; they share no block with what does change.
+
+    Returns:
+        The slots, where a new block should begin, and the end.
     """
-    placed, offset = list(slots), 0
+    placed, cuts, offset = list(slots), [], 0
     for still in (True, False):
         for number, slot in enumerate(slots):
             if slot.offset_bytes is None or (number in frozen) is not still:
                 continue
             placed[number] = replace(slot, offset_bytes=offset)
-            offset += -(-slot.bytes // ALIGN_BYTES) * ALIGN_BYTES
-        if still:
-            offset = -(-offset // SECTION_BYTES) * SECTION_BYTES
-    return placed, offset
+            end = offset + -(-slot.bytes // ALIGN_BYTES) * ALIGN_BYTES
+            if slot.bytes >= BIG_BYTES:
+                cuts += [offset, end]
+            offset = end
+        cuts.append(offset)
+    return placed, cuts, offset
 
 
 def dtype_of(name: str) -> torch.dtype:

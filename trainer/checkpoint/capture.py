@@ -47,6 +47,7 @@ class Captured:
     rung: Rung
     header: bytes
     payload_bytes: int
+    cuts: tuple[int, ...]  # Where a new block begins.
     late: list[tuple[torch.Tensor, torch.Tensor]]  # Views in the arena, and what belongs there.
 
     @property
@@ -90,7 +91,7 @@ class TrainingState:
     def capture(self, step: int, arena: Arena, rung: Rung = "exact") -> Captured:
         """Lay the state as it is now out in the arena, and copy what cannot wait."""
         state, tensors = self.gather(rung)
-        slots, end = place(
+        slots, cuts, end = place(
             [self._slot(number, name, tensor, rung) for number, (name, tensor) in enumerate(tensors.items)],
             self._frozen(tensors),
         )
@@ -106,7 +107,9 @@ class TrainingState:
         arena.reserve(end + len(raw))
         arena.put(end, raw)
         late = self._copy_what_cannot_wait(tensors, slots, arena)
-        return Captured(step=step, rung=rung, header=raw, payload_bytes=end, late=late)
+        return Captured(
+            step=step, rung=rung, header=raw, payload_bytes=end, cuts=tuple(sorted(set(cuts))), late=late
+        )
 
     def _slot(self, number: int, name: str, tensor: torch.Tensor, rung: Rung) -> TensorSlot:
         live = str(tensor.dtype).removeprefix("torch.")

@@ -8,7 +8,7 @@ one is written, in buffers made once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -45,10 +45,15 @@ def associated(run_id: str, address: str, codec: Codec) -> bytes:
     return f"{run_id}\0{address}\0{codec}".encode()
 
 
-def cut(stretch: memoryview) -> Iterator[memoryview]:
-    """Yield a stretch in blocks."""
-    for start in range(0, len(stretch), BLOCK_BYTES):
-        yield stretch[start : start + BLOCK_BYTES]
+def cut(stretch: memoryview, cuts: Sequence[int] = ()) -> Iterator[memoryview]:
+    """Yield a stretch in blocks, a new one beginning at each of `cuts`."""
+    edges = [*sorted({each for each in cuts if 0 < each < len(stretch)}), len(stretch)]
+    start = 0
+    for edge in edges:
+        while start < edge:
+            end = min(start + BLOCK_BYTES, edge)
+            yield stretch[start:end]
+            start = end
 
 
 class FrameWriter:
@@ -85,12 +90,16 @@ class FrameWriter:
         self.written_bytes = 0
 
     def add(
-        self, stretch: memoryview, codec: Codec = "raw", base: Iterator[memoryview] | None = None
+        self,
+        stretch: memoryview,
+        cuts: Sequence[int] = (),
+        codec: Codec = "raw",
+        base: Iterator[memoryview] | None = None,
     ) -> tuple[list[Block], list[Place]]:
         """Write a stretch; return its blocks and where each lies. `base` yields the keyframe's blocks."""
         blocks, places = [], []
         waiting: list[Future[tuple[Block, memoryview | bytes | None, bytearray | None]]] = []
-        for plain in cut(stretch):
+        for plain in cut(stretch, cuts):
             of_base = next(base) if base is not None else None
             waiting.append(self._pool.submit(self._seal, plain, self._counter, codec, of_base))
             self._counter += 1

@@ -18,7 +18,7 @@ from ..crash import crash_point
 from ..errors import FencedOut
 from .codec import Codec, encode
 from .crypt import SALT_BYTES, Keyring, RunSecret, Wrapped
-from .frames import BLOCK_BYTES, FrameWriter, Known
+from .frames import FrameWriter, Known, cut
 from .layout import blob_key, manifest_key, next_generation, rank_key
 from .lease import refuse_zombie
 from .manifest import (
@@ -49,6 +49,7 @@ class Save:
     config_digest: str
     payload_bytes: int
     header_bytes: int  # Right behind the payload.
+    cuts: tuple[int, ...] = ()  # Where a new block begins in the payload, whatever its size.
     codec: Literal["none", "auto"] = "none"
 
 
@@ -91,6 +92,7 @@ class Saver:
         self._keyframe: Parent | None = None
         self._keyframe_rank: RankManifest | None = None
         self._since_keyframe = 0
+        self._cuts: tuple[int, ...] = ()
         self._pending: dict[str, tuple[Save, RankManifest, int]] = {}
 
     def _wrap(self) -> Wrapped | None:
@@ -98,8 +100,8 @@ class Saver:
             return None
         return self._secret.wrapped_by(self._keyring)
 
-    def adopt(self, generation: int) -> None:
-        """Go on from a checkpoint in the store: as parent, with its secret and its blocks."""
+    def adopt(self, generation: int, damaged: frozenset[str] = frozenset()) -> None:
+        """Go on from a checkpoint in the store: as parent, with its secret and its blocks but damaged ones."""
         root = read_root(self.store, generation, self._keyring)
         self.parent = Parent(generation=generation, sha256=root.sha256)
         if root.unlocked is not None:
@@ -108,7 +110,8 @@ class Saver:
                 self.wrapped = self._wrap()  # The key was rotated.
         if root.manifest.tier == "F":
             readers = [Reader(self.store, root, entry) for entry in root.manifest.ranks]
-            self._full = {a: known for reader in readers for a, known in _known(reader.rank).items()}
+            known = {address: each for reader in readers for address, each in _known(reader.rank).items()}
+            self._full = {address: each for address, each in known.items() if address not in damaged}
 
     def write(self, save: Save, memory: memoryview) -> RankEntry:
         """Write a save's blocks and this rank's manifest, durably. It does not exist before `commit`.
@@ -152,7 +155,7 @@ class Saver:
         header, of_header = frames.add(memory[end : end + save.header_bytes])
         codec = self._codec_of(save, memory[:end])
         base = self._keyframe_blocks() if codec == "d2z" else None
-        payload, of_payload = frames.add(memory[:end], codec, base)
+        payload, of_payload = frames.add(memory[:end], save.cuts, codec, base)
         return RankManifest(
             run_id=self._run_id,
             save_id=save.save_id,
@@ -169,7 +172,7 @@ class Saver:
             return "s4z" if save.codec == "auto" else "raw"
         if not self._is_delta(save):
             return "s2z"
-        plain, base = payload[:BLOCK_BYTES], next(self._keyframe_blocks())
+        plain, base = next(cut(payload, save.cuts)), next(self._keyframe_blocks())
         shrunk = len(encode("s2z", plain)) / max(1, len(encode("d2z", plain, base)))
         return "d2z" if shrunk >= WORTH_A_DELTA else "s2z"
 
@@ -177,7 +180,7 @@ class Saver:
         held = self._keyframe_rank
         if save.tier != "W" or held is None or self._since_keyframe >= KEYFRAME_EVERY:
             return False
-        return sum(block.bytes for block in held.payload) == save.payload_bytes
+        return sum(block.bytes for block in held.payload) == save.payload_bytes and save.cuts == self._cuts
 
     def _keyframe_blocks(self) -> Iterator[memoryview]:
         """Yield the keyframe's blocks, read back from the store: holding them would cost memory."""
@@ -222,6 +225,7 @@ class Saver:
             self._since_keyframe += 1
         else:
             self._keyframe, self._keyframe_rank, self._since_keyframe = committed, rank, 0
+            self._cuts = save.cuts
 
     def committed_elsewhere(self, save_id: str, committed: Parent) -> None:
         """Take note, as another rank than 0, that rank 0 committed a save."""

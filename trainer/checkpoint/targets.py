@@ -1,15 +1,13 @@
 """Where a restore puts each tensor: into the live one where there is one, into fresh memory where not.
 
-Writing into live tensors saves a copy of the whole state. Fresh memory, which a torch optimizer that has
-not stepped needs, is taken in one piece of huge pages: single faults of 4 KiB took longer than reading.
+Writing into live tensors saves a copy of the whole state. A torch optimizer that has not stepped needs fresh
+memory; the reading threads fault it in side by side. Huge pages were five times faster at it on some runs
+and seven times slower on others, where the kernel had to make room for them, so they are not asked for.
 """
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
@@ -66,7 +64,7 @@ def _fits(slot: TensorSlot, live: torch.Tensor | None) -> bool:
 
 def _fresh(slots: list[TensorSlot]) -> list[torch.Tensor]:
     sizes = [-(-_live_bytes(slot) // ALIGN_BYTES) * ALIGN_BYTES for slot in slots]
-    whole = _huge(sum(sizes))
+    whole = torch.empty(sum(sizes), dtype=torch.uint8)
     tensors, at = [], 0
     for slot, size in zip(slots, sizes, strict=True):
         stretch = whole[at : at + _live_bytes(slot)]
@@ -84,12 +82,3 @@ def _live_bytes(slot: TensorSlot) -> int:
     for length in _whole_shape(slot):
         elements *= length
     return elements * dtype_of(slot.live_dtype).itemsize
-
-
-def _huge(size: int) -> torch.Tensor:
-    if size == 0:
-        return torch.empty(0, dtype=torch.uint8)
-    memory: Any = mmap.mmap(-1, size)
-    with contextlib.suppress(OSError, ValueError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(memory, dtype=torch.uint8)

@@ -1,0 +1,252 @@
+"""Keeps one session's state: restores it, saves it, and reports both to the run log.
+
+A save has three parts. `begin` lays the state out and starts to copy it; `join` is called before the
+optimizer changes anything, and waits for that copy; the rest — hashing, sealing, writing, committing,
+removing what is older — happens beside the training, and `check` tells how it went. While one save is on
+its way no other begins: the arena is one, and whoever saves too often is told so by `begin`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Literal
+from uuid import uuid4
+
+from ..crash import crash_point
+from ..plan import Plan
+from ..runlog import RunLog
+from .arena import Arena
+from .capture import Captured, Rung, TrainingState, copy
+from .crypt import Keyring
+from .lease import take
+from .manifest import Parent
+from .ranks import Alone, Ranks
+from .restore import Restored, restore
+from .saver import Committed, Save
+from .stores import open_store
+from .writing import InProcess, Process, Writing
+
+Tier = Literal["W", "F", "E"]
+RUNGS: dict[Tier, Rung] = {"F": "exact", "W": "bf16_weights", "E": "exact"}
+
+
+class Keeper:
+    """The checkpoints of one attempt, as one rank of it."""
+
+    def __init__(self, plan: Plan, state: TrainingState, log: RunLog, ranks: Ranks | None = None) -> None:
+        self._plan, self._state, self._log, self._ranks = plan, state, log, ranks or Alone()
+        self._arena = Arena()
+        self._writing: Writing | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
+        self._under_way: Future[None] | None = None
+        self._copied = threading.Event()
+        self._copied.set()
+        self._blocked_s = 0.0
+        self._captured: tuple[int, int, Tier] | None = None  # Step, bytes and tier of a copy not yet joined.
+        self._life, self._count = uuid4().hex[:12], 0
+        self.saved_step = 0  # A state after no step is not worth a checkpoint.
+        self.saved_exactly = True
+
+    def restore(self) -> Restored | None:
+        """Put the newest valid checkpoint back; None where there is none yet.
+
+        Raises:
+            NoValidCheckpoint, OtherTraining, KeyTrouble: As `restore.restore` says.
+            FencedOut: A newer attempt has taken over.
+        """
+        began = time.perf_counter()
+        self._life = self._ranks.gather("life", self._life)[0]
+        stores = self._stores()
+        if self._ranks.rank == 0:
+            take(stores[0], self._plan.attempt)
+        found = restore(
+            stores,
+            self._state,
+            self._ranks,
+            run_id=self._plan.run_id,
+            keyring=Keyring.read(self._plan.stores.key_ref),
+            allow_inexact=self._plan.checkpoint.allow_inexact,
+        )
+        self._writing = self._open_writing()
+        if found is not None:
+            self._go_on_from(found, stores[found.store].url, time.perf_counter() - began)
+        return found
+
+    def _stores(self) -> list[Any]:
+        plan = self._plan.stores
+        urls = [plan.local_dir, *filter(None, [plan.primary_url]), *plan.replica_urls]
+        return [open_store(url) for url in urls]
+
+    def _open_writing(self) -> Writing:
+        kind = Process if self._plan.checkpoint.asynchronous else InProcess
+        settings = {
+            "url": self._plan.stores.local_dir,
+            "run_id": self._plan.run_id,
+            "epoch": self._plan.attempt,
+            "key_ref": self._plan.stores.key_ref,
+            "rank": self._ranks.rank,
+            "world_size": self._ranks.world_size,
+            "retention": self._plan.checkpoint.retention,
+            "wrapped": None,
+        }
+        if self._ranks.rank == 0:
+            writing: Writing = kind(self._arena, settings)
+            if self._ranks.world_size > 1:
+                self._ranks.gather("secret", writing.wrapped())
+            return writing
+        secret = self._ranks.gather("secret", None)[0]
+        return kind(self._arena, {**settings, "wrapped": secret})
+
+    def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
+        manifest = found.manifest
+        assert self._writing is not None
+        self._writing.adopt(manifest.generation, sorted(found.damaged))
+        self.saved_step, self.saved_exactly = manifest.step, manifest.exact
+        self._log.write(
+            "restored",
+            step=manifest.step,
+            generation=manifest.generation,
+            sha256=found.root.sha256,
+            seconds=seconds,
+            bytes=found.read_bytes,
+            from_url=f"{url.rstrip('/')}/{found.root.key}",
+        )
+
+    def warm(self) -> None:
+        """Make the arena's pages beforehand, beside the training."""
+        self._pool.submit(self._warm)
+
+    def _warm(self) -> None:
+        slots = self._state.gather()[1].items
+        self._arena.reserve(sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a save is on its way."""
+        return self._under_way is not None and not self._under_way.done()
+
+    def begin(self, step: int, tier: Tier, rung: Rung | None = None) -> bool:
+        """Start to save the state after `step` steps; False where a save is on its way already."""
+        if self.is_busy:
+            return False
+        self.check()
+        began = time.perf_counter()
+        self._log_captured()
+        captured = self._state.capture(step, self._arena, rung or RUNGS[tier])
+        self._count += 1
+        save = Save(
+            save_id=f"{self._plan.attempt:06d}-{step:09d}-{tier}-{self._life}-{self._count:04d}",
+            step=step,
+            tier=tier,
+            exact=captured.rung == "exact",
+            config_digest=self._state.config_digest,
+            payload_bytes=captured.payload_bytes,
+            header_bytes=len(captured.header),
+            cuts=captured.cuts,
+        )
+        self._copied.clear()
+        self._under_way = self._pool.submit(self._save, captured, save, began)
+        self._captured, self._blocked_s = (step, captured.bytes, tier), time.perf_counter() - began
+        return True
+
+    def join(self) -> None:
+        """Wait until what is being saved may be changed."""
+        if self._copied.is_set() and self._captured is None:
+            return
+        began = time.perf_counter()
+        self._copied.wait()
+        self._blocked_s += time.perf_counter() - began
+        self._log_captured()
+
+    def _log_captured(self) -> None:
+        if self._captured is not None:
+            step, size, tier = self._captured
+            self._log.write("captured", step=step, seconds=self._blocked_s, bytes=size, tier=tier)
+            self._captured = None
+
+    def check(self) -> None:
+        """Raise what went wrong with the last save, once.
+
+        Raises:
+            FencedOut: A newer attempt has committed.
+            OSError, StoreTrouble, WriterLost: The save did not come to be; what was committed stands.
+        """
+        done = self._under_way
+        if done is not None and done.done():
+            self._under_way = None
+            done.result()
+
+    def finish(self) -> None:
+        """Wait for the save on its way; raises what `check` does."""
+        self.join()
+        if self._under_way is not None:
+            done, self._under_way = self._under_way, None
+            done.result()
+
+    def save(self, step: int, tier: Tier = "F", rung: Rung | None = None) -> None:
+        """Commit the state after `step` steps before returning, unless it is committed already."""
+        self.finish()
+        if step == self.saved_step and (self.saved_exactly or tier == "W"):
+            return
+        began = time.perf_counter()
+        self.begin(step, tier, rung)
+        self._captured, waiting = None, self._captured
+        self.finish()
+        if waiting is not None:  # All of it was standstill.
+            self._captured, self._blocked_s = waiting, time.perf_counter() - began
+            self._log_captured()
+
+    def _save(self, captured: Captured, save: Save, began: float) -> None:
+        try:
+            crash_point("capture.before_copy")
+            copy(captured)
+            crash_point("capture.after_copy")
+        finally:
+            self._copied.set()
+        assert self._writing is not None
+        done = self._commit(self._writing, save)
+        self.saved_step, self.saved_exactly = save.step, save.exact
+        if done is not None:
+            self._report(done, captured.bytes, time.perf_counter() - began)
+            self._writing.sweep()
+
+    def _commit(self, writing: Writing, save: Save) -> Committed | None:
+        """Write and commit; on other ranks than 0, write and learn of the commit."""
+        if self._ranks.world_size == 1:
+            return writing.save(save)
+        from ..fields import to_dict
+        from .manifest import RankEntry
+
+        entries = self._ranks.gather(f"wrote-{save.save_id}", to_dict(writing.write(save)))
+        done = None
+        if self._ranks.rank == 0:
+            done = writing.commit(save.save_id, [RankEntry(**each) for each in entries])
+        told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
+        told = self._ranks.gather(f"committed-{save.save_id}", told)[0]
+        if done is None:
+            writing.learn(save.save_id, Parent(**told))
+        return done
+
+    def _report(self, done: Committed, size: int, seconds: float) -> None:
+        manifest = done.manifest
+        self._log.write(
+            "committed",
+            step=manifest.step,
+            generation=manifest.generation,
+            epoch=manifest.epoch,
+            manifest_url=f"{self._stores()[0].url.rstrip('/')}/{done.key}",
+            sha256=done.sha256,
+            tier=manifest.tier,
+            exact=manifest.exact,
+            bytes=size,
+            seconds=seconds,
+        )
+
+    def close(self) -> None:
+        """End the writer; a save on its way is finished first."""
+        self._pool.shutdown()
+        if self._writing is not None:
+            self._writing.close()
+        self._arena.close()

@@ -1,0 +1,2 @@
+def take(store, epoch): pass
+def refuse_zombie(store, epoch): pass

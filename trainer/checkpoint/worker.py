@@ -1,0 +1,167 @@
+"""The writer process: hashes, seals and writes what lies in the arena, so that training need not.
+
+It speaks JSON lines, one answer per order, and knows no torch. When its orders end in the middle of a save,
+because the trainer was killed, it finishes that save first: what was sealed is not lost with the trainer.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import sys
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from ..crash import die_with
+from ..errors import TrainerError
+from ..fields import read, to_dict
+from .crypt import Keyring, Wrapped
+from .manifest import BadManifest, Manifest, Parent, RankEntry
+from .retention import Retention, sweep
+from .saver import Committed, Save, Saver
+from .stores import open_store
+
+
+class Shelf:
+    """What both the writer process and a trainer without one do: save, commit, keep what is to be kept."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        wrapped = settings["wrapped"]
+        self.saver = Saver(
+            open_store(settings["url"]),
+            run_id=settings["run_id"],
+            epoch=settings["epoch"],
+            keyring=Keyring.read(settings["key_ref"]),
+            wrapped=None if wrapped is None else read(Wrapped, wrapped, "wrapped", BadManifest),
+            rank=settings["rank"],
+            world_size=settings["world_size"],
+        )
+        self._retention = Retention(newest=settings["retention"])
+
+    def wrapped(self) -> dict[str, Any] | None:
+        """Return the run secret for the other ranks, sealed."""
+        return None if self.saver.wrapped is None else to_dict(self.saver.wrapped)
+
+    def adopt(self, generation: int, damaged: list[str]) -> None:
+        """Go on from a checkpoint."""
+        self.saver.adopt(generation, damaged=frozenset(damaged))
+
+    def write(self, save: Save, memory: memoryview) -> RankEntry:
+        """Write this rank's part."""
+        return self.saver.write(save, memory)
+
+    def commit(self, save_id: str, entries: list[RankEntry]) -> Committed:
+        """Commit what all ranks have written."""
+        return self.saver.commit(save_id, tuple(entries))
+
+    def learn(self, save_id: str, committed: Parent) -> None:
+        """Take note that rank 0 committed."""
+        self.saver.committed_elsewhere(save_id, committed)
+
+    def sweep(self) -> None:
+        """Remove what retention lets go of."""
+        sweep(self.saver.store, self._retention)
+
+
+class Worker:
+    """Obeys orders until they end."""
+
+    def __init__(self, arena: int, answers: BinaryIO) -> None:
+        self._arena, self._answers = arena, answers
+        self._memory: mmap.mmap | None = None
+        self._shelf: Shelf | None = None
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """Carry one order out and answer it."""
+        try:
+            answer = getattr(self, f"_{order.pop('do')}")(**order)
+        except (TrainerError, OSError) as trouble:
+            answer = {"trouble": _trouble(trouble)}
+        self._say(answer or {})
+
+    def _open(self, **settings: Any) -> dict[str, Any]:
+        self._shelf = Shelf(settings)
+        return {"wrapped": self._shelf.wrapped()}
+
+    def _adopt(self, generation: int, damaged: list[str]) -> None:
+        self._the_shelf.adopt(generation, damaged)
+
+    def _write(self, save: dict[str, Any]) -> dict[str, Any]:
+        asked = Save(**{**save, "cuts": tuple(save["cuts"])})
+        return {"entry": to_dict(self._the_shelf.write(asked, self._stretch(asked)))}
+
+    def _commit(self, save_id: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        return _committed(self._the_shelf.commit(save_id, [RankEntry(**each) for each in entries]))
+
+    def _save(self, save: dict[str, Any]) -> dict[str, Any]:
+        """Write and commit, for a run of one rank: nothing more is needed from the trainer."""
+        entry = self._write(save)["entry"]
+        return self._commit(save["save_id"], [entry])
+
+    def _learn(self, save_id: str, generation: int, sha256: str) -> None:
+        self._the_shelf.learn(save_id, Parent(generation=generation, sha256=sha256))
+
+    def _sweep(self) -> None:
+        self._the_shelf.sweep()
+
+    @property
+    def _the_shelf(self) -> Shelf:
+        assert self._shelf is not None, "the first order is open"
+        return self._shelf
+
+    def _stretch(self, save: Save) -> memoryview:
+        end = save.payload_bytes + save.header_bytes
+        if self._memory is None or len(self._memory) < end:
+            self._memory = mmap.mmap(self._arena, os.fstat(self._arena).st_size, prot=mmap.PROT_READ)
+        return memoryview(self._memory)[:end]
+
+    def _say(self, answer: dict[str, Any]) -> None:
+        try:
+            self._answers.write(json.dumps(answer).encode() + b"\n")
+            self._answers.flush()
+        except BrokenPipeError:
+            return  # The trainer is gone; what is saved is saved.
+
+
+def _committed(done: Committed) -> dict[str, Any]:
+    return {
+        "manifest": to_dict(done.manifest),
+        "sha256": done.sha256,
+        "key": done.key,
+        "stored_bytes": done.stored_bytes,
+    }
+
+
+def committed_from(answer: dict[str, Any]) -> Committed:
+    """Return what an answer tells."""
+    return Committed(
+        manifest=read(Manifest, answer["manifest"], "manifest", BadManifest),
+        sha256=answer["sha256"],
+        key=answer["key"],
+        stored_bytes=answer["stored_bytes"],
+    )
+
+
+def save_order(save: Save) -> dict[str, Any]:
+    """Return a save as an order carries it."""
+    return asdict(save)
+
+
+def _trouble(trouble: TrainerError | OSError) -> dict[str, Any]:
+    if isinstance(trouble, OSError):
+        return {"kind": "OSError", "errno": trouble.errno, "seen": str(trouble)}
+    return {"kind": type(trouble).__name__, "seen": trouble.seen, "fix": trouble.fix}
+
+
+def main(arena: int) -> None:
+    """Serve orders from standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # A terminal's Ctrl-C reaches the whole group.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # As does a cloud's notice; the trainer says when to end.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    die_with(os.getppid())
+    worker = Worker(arena, sys.stdout.buffer)
+    worker._say({"ready": os.getpid()})
+    for line in sys.stdin.buffer:
+        worker.obey(json.loads(line))
