@@ -161,8 +161,8 @@ class SpotSession:
             self._log.write("notice", source=source, assumed_s=self._plan.notice.assumed_s)
             self._stop("preempted")
         directive = self._directives.take() if self._directives else None
-        if directive is not None and directive.full_every_s is not None:
-            self._cadence.full_every_s = directive.full_every_s
+        if directive is not None:
+            self._cadence.follow(directive.full_every_s, directive.light_every_s)
         if directive is not None and directive.stops:
             self._stop("stopped")
         self._keeper.check()
