@@ -23,6 +23,8 @@ POINTS = (
     "manifest.torn",
     "manifest.before_link",
     "manifest.after_link",  # The checkpoint exists, and nobody has been told.
+    "lease.before_swap",
+    "lease.after_swap",
     "retention.before_unlink",
     "retention.before_sweep",
     "restore.before_apply",
