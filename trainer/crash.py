@@ -19,12 +19,12 @@ POINTS = (
     "blob.after_rename",
     "rank.before_write",
     "rank.after_write",
-    "root.before_create",
-    "root.after_create",  # The checkpoint exists, and nobody has been told.
     "manifest.before_write",
     "manifest.torn",
     "manifest.before_link",
-    "manifest.after_link",
+    "manifest.after_link",  # The checkpoint exists, and nobody has been told.
+    "lease.before_swap",
+    "lease.after_swap",
     "retention.before_unlink",
     "retention.before_sweep",
     "restore.before_apply",

@@ -7,47 +7,55 @@ second, a machine that loses power may forget the name of a file it has kept.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from ..crash import crash_point
+from .stores import StoreTrouble
 
 TEMPORARY = ".tmp-"
+OPEN_ATTEMPTS = 3
 
 
-def write_temporary(path: Path, data: bytes | memoryview, what: str) -> Path:
-    """Write `data`, forced to disk, beside `path` under a temporary name; `what` names its crash points."""
-    crash_point(f"{what}.before_write")
+@contextmanager
+def trouble(path: Path) -> Iterator[None]:
+    """Turn what the system says about a file into a refusal with a next step."""
+    try:
+        yield
+    except OSError as error:
+        seen = f"{error.filename or path}: {error.strerror or error}."
+        raise StoreTrouble(seen, fix="Check the disk, its free space and the rights.") from error
+
+
+def open_temporary(path: Path) -> tuple[Path, int]:
+    """Open a new file beside `path`, making the folder where it is absent or was just swept away."""
     temporary = path.with_name(f"{path.name}{TEMPORARY}{uuid4().hex}")
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    for attempt in range(OPEN_ATTEMPTS):
+        make_folder(path.parent)
+        try:
+            return temporary, os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            if attempt == OPEN_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents, durably, where they are absent."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def link_once(temporary: Path, path: Path) -> bool:
+    """Give a file its name, durably; False where the name is taken. A rename would overwrite."""
     try:
-        half = len(data) // 2
-        _write_all(file, memoryview(data)[:half])
-        crash_point(f"{what}.torn")
-        _write_all(file, memoryview(data)[half:])
-        os.fsync(file)
-    finally:
-        os.close(file)
-    return temporary
-
-
-def _write_all(file: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(file, data) :]
-
-
-def create_once(path: Path, data: bytes) -> bool:
-    """Create `path` with `data`, durably; return False, and change nothing, where it already exists."""
-    temporary = write_temporary(path, data, "manifest")
-    crash_point("manifest.before_link")
-    try:
-        os.link(temporary, path)  # A rename would overwrite; a link never does.
+        os.link(temporary, path)
     except FileExistsError:
         return False
-    finally:
-        temporary.unlink()
     sync_folder(path.parent)
-    crash_point("manifest.after_link")
     return True
 
 

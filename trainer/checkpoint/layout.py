@@ -12,7 +12,6 @@ from __future__ import annotations
 from .stores import Store
 
 MANIFESTS, RANKS, BLOBS, QUARANTINE = "manifests/", "ranks/", "blobs/", "quarantine/"
-LEASE = "lease.json"
 
 
 def manifest_key(generation: int) -> str:

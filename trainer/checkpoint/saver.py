@@ -206,12 +206,10 @@ class Saver:
             refuse_zombie(self.store, self._epoch)
             manifest = self._manifest(save, generation, entries, keyframe)
             key, raw = manifest_key(generation), root_to_bytes(manifest, self._secret, self.wrapped)
-            crash_point("root.before_create")
             if self.store.create(key, raw):
                 break
             self._refuse_zombie()  # Another writer took this generation; look who that was.
             generation = next_generation(self.store)
-        crash_point("root.after_create")
         sha256 = root_from_bytes(raw).sha256
         self.learn(save, rank, Parent(generation=generation, sha256=sha256))
         return Committed(manifest=manifest, sha256=sha256, key=key, stored_bytes=stored_bytes)
