@@ -22,9 +22,7 @@ def layouts(draw, shape):
     """A way to cut a tensor: cuts of each dimension, some of them empty, and the boxes in any order."""
     cuts = [sorted(draw(st.lists(st.integers(0, length), max_size=3))) for length in shape]
     edges = [list(pairwise([0, *cut, length])) for cut, length in zip(cuts, shape, strict=True)]
-    boxes = [
-        Box(tuple(a for a, _ in corner), tuple(b - a for a, b in corner)) for corner in product(*edges)
-    ]
+    boxes = [Box(tuple(a for a, _ in corner), tuple(b - a for a, b in corner)) for corner in product(*edges)]
     return draw(st.permutations(boxes))
 
 
@@ -47,9 +45,7 @@ def placed(boxes, shape, item_bytes=2):
         offset = ends.get(rank, 0) + 3
         ends[rank] = offset + box.elements * item_bytes
         kind = {"name": "w", "dtype": "int16", "item_bytes": item_bytes, "global_shape": shape}
-        chunks.append(
-            ChunkAt(**kind, starts=box.starts, shape=box.shape, offset_bytes=offset, rank=rank)
-        )
+        chunks.append(ChunkAt(**kind, starts=box.starts, shape=box.shape, offset_bytes=offset, rank=rank))
     return chunks, ends
 
 
