@@ -1,8 +1,9 @@
 """Which bytes of which rank hold the slice of a tensor that is wanted: box arithmetic, and nothing else.
 
-A rank's part of a tensor is a box of the whole: where it starts in each dimension, and its lengths. It lies
-row-major in that rank's payload. What is saved under one layout is read under another by intersecting boxes;
-no rank reads a byte that it does not need, whatever the two world sizes and however the tensors were cut.
+A rank's part of a tensor is a box of the whole: where it starts in each dimension, and its lengths. It
+lies row-major in that rank's payload. What is saved under one layout is read under another by
+intersecting boxes; no rank reads a byte that it does not need, whatever the two world sizes and however
+the tensors were cut.
 """
 
 from __future__ import annotations

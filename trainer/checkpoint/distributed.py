@@ -1,8 +1,9 @@
 """Which part of a distributed training's state is on this rank, and who of several equals writes it.
 
-Sharded tensors (DTensor: FSDP2, tensor parallel, both at once, uneven) are told by their own mesh. A tensor
-that several ranks hold alike, as under DDP, is written by one of them; the tensors are dealt out by size, so
-that every rank writes its share. Nothing here communicates, and without a DTensor nothing is imported for it.
+Sharded tensors (DTensor: FSDP2, tensor parallel, both at once, uneven) are told by their own mesh. A
+tensor that several ranks hold alike, as under DDP, is written by one of them; the tensors are dealt out
+by size, so that every rank writes its share. Nothing here communicates, and without a DTensor nothing is
+imported for it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,132 @@
+"""The bundled training on token data and on several ranks; `loop` is its plain sibling, on text of its own.
+
+Each step trains on the next global batch, whatever the number of ranks. Dropout is drawn per micro-batch,
+from the seed and the micro-batch's number, so it too is the same on any number of ranks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .adamw import AdamW, clip_gradients
+from .data import write_text
+from .gpt import SIZES, Gpt, GptSize
+from .loader import BatchShare, Loader, MicroBatch
+from .parallel import Layout, LayoutWord, PrecisionWord, lay_out
+from .tokens import TokenSamples
+from .world import DeviceWord, World
+
+MOST_GRADIENT = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to train, and how it is cut up. None takes the size's own."""
+
+    size: str
+    seed: int
+    steps: int
+    data: str | None = None  # Folder of token data; without it, the text of `data.write_text`.
+    global_batch: int | None = None
+    micro_batch: int | None = None
+    parallel: LayoutWord = "auto"
+    precision: PrecisionWord = "fp32"
+    device: DeviceWord = "auto"
+
+
+class Samples(Protocol):
+    """Tokens by sample number."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the tokens of these samples, shape (B, context + 1)."""
+
+
+class TextSamples:
+    """The text the package makes itself, one token per byte."""
+
+    def __init__(self, text: bytes, context: int) -> None:
+        count = (len(text) - 1) // context
+        tokens_N = np.frombuffer(text, dtype=np.uint8)
+        self._tokens_NT = np.stack([tokens_N[i * context : (i + 1) * context + 1] for i in range(count)])
+
+    def __len__(self) -> int:
+        return len(self._tokens_NT)
+
+    def read(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the tokens of these samples, shape (B, T)."""
+        return self._tokens_NT[samples].astype(np.int64)
+
+
+class Training:
+    """Model, optimizer, data cursor and layout of one rank; `step` trains on one global batch."""
+
+    def __init__(self, options: Options, world: World) -> None:
+        size = SIZES[options.size]
+        self._options, self._world = options, world
+        self._samples, data_name, vocabulary = _open(options, size)
+        shape = replace(size, vocabulary=vocabulary)
+        share = BatchShare(
+            global_batch=options.global_batch or size.batch,
+            micro_batch=options.micro_batch or size.micro_batch,
+            rank=world.rank,
+            world_size=world.size,
+        )
+        self.loader = Loader(len(self._samples), seed=options.seed, share=share)
+        self.model = Gpt(shape)
+        self._layout: Layout = lay_out(self.model, world, options.parallel, options.precision)
+        self.optimizer = AdamW(self.model)
+        self.tokens_per_step = share.global_batch * shape.context
+        self.config = {
+            "size": options.size,
+            "seed": options.seed,
+            "steps": options.steps,
+            "data": data_name,
+            "global_batch": share.global_batch,
+            "precision": options.precision,
+        }
+
+    def step(self, rate: float) -> float:
+        """Train on the next global batch; return its mean loss, the same on every rank."""
+        batches = self.loader.step()
+        total = torch.zeros((), device=self._world.device)
+        for number, batch in enumerate(batches):
+            self._layout.begin(is_last=number == len(batches) - 1)
+            loss = self._loss(batch) / len(batches)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        self._layout.add_up()
+        self.optimizer.lr = rate
+        clip_gradients(self.model, MOST_GRADIENT)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return self._world.mean(total.item())
+
+    def _loss(self, batch: MicroBatch) -> torch.Tensor:
+        torch.manual_seed(_draw(self._options.seed, batch.number))
+        tokens_BT = torch.from_numpy(self._samples.read(batch.samples)).to(self._world.device)
+        with torch.autocast(
+            self._world.device.type, dtype=torch.bfloat16, enabled=self._options.precision == "bf16"
+        ):
+            return self.model.loss(tokens_BT)
+
+
+def _open(options: Options, size: GptSize) -> tuple[Samples, str, int]:
+    """Return the samples, the name of the data, and its vocabulary."""
+    if options.data is None:
+        return TextSamples(write_text(options.seed), size.context), "text", size.vocabulary
+    found = TokenSamples(options.data, size.context)
+    return found, found.index.sha256, found.index.vocabulary
+
+
+def _draw(seed: int, number: int) -> int:
+    """Return the seed of one micro-batch's dropout."""
+    digest = hashlib.blake2b(f"{seed} {number}".encode(), digest_size=8, person=b"lowtide dropout")
+    return int.from_bytes(digest.digest(), "little") >> 1
