@@ -1,12 +1,13 @@
 """A warm process that forks ranks: torch is imported once, however many gangs a test file starts.
 
-`Gang().run(work, world_size, **arguments)` calls `work(rank, world_size, **arguments)` of `gang_work.py`
+`Gang().run(work, world_size, **arguments)` calls that function of `gang_work` or `gang_train`
 in as many forked processes, joined by gloo, and returns their answers by rank. A rank that dies or hangs
 fails the test.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -57,12 +58,15 @@ class Gang:
 def serve() -> None:
     """Answer requests until standard input closes."""
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[3])]
+    import gang_train
     import gang_work
 
+    importlib.import_module("torch._dynamo")  # What FSDP loads at its first step, seconds on each rank.
+    works = {**vars(gang_work), **vars(gang_train)}
     for line in sys.stdin:
         request = json.loads(line)
         with tempfile.TemporaryDirectory() as folder:
-            answers = _run(getattr(gang_work, request["work"]), request, Path(folder))
+            answers = _run(works[request["work"]], request, Path(folder))
         print(json.dumps(answers), flush=True)
 
 
