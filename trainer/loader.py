@@ -55,7 +55,7 @@ class BatchShare:
             fits = [n for n in range(1, 65) if self.global_batch % (self.micro_batch * n) == 0]
             raise PlanError(
                 f"A global batch of {self.global_batch} samples in micro-batches of {self.micro_batch} does "
-                f"not divide over {self.world_size} ranks.",
+                f"not divide over {self.world_size} rank{'s' if self.world_size > 1 else ''}.",
                 fix=f"Run on {_either(fits)} ranks, or pass a --global-batch that "
                 f"{self.micro_batch * self.world_size} divides."
                 if fits

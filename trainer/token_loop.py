@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from .adamw import AdamW, clip_gradients
+from .checkpoint.ranks import Together
+from .clock import Clock
 from .data import write_text
 from .gpt import SIZES, Gpt, GptSize
 from .loader import BatchShare, Loader, MicroBatch
+from .loop import be_deterministic, learning_rate, show_progress
+from .notice import NoticeWatch
 from .parallel import Layout, LayoutWord, PrecisionWord, lay_out
+from .plan import Plan
+from .runlog import Phase, RunLog
+from .session import SpotSession
 from .tokens import TokenSamples
-from .world import DeviceWord, World
+from .world import DeviceWord, World, joined
 
 MOST_GRADIENT = 1.0
 
@@ -38,6 +45,52 @@ class Options:
     parallel: LayoutWord = "auto"
     precision: PrecisionWord = "fp32"
     device: DeviceWord = "auto"
+
+
+def train_tokens(
+    plan: Plan,
+    options: Options,
+    *,
+    threads: int,
+    log: RunLog,
+    clock: Clock,
+    notice: NoticeWatch,
+    phase: Phase,
+) -> None:
+    """Train to `options.steps` steps in all, as one rank of however many there are.
+
+    Raises:
+        PlanError: The options cannot be followed here.
+        RankFailed: Another rank was lost.
+        TrainerError: As SpotSession.
+    """
+    with joined(options.device) as world:
+        be_deterministic(options.seed, threads)
+        training = Training(options, world)
+        with SpotSession(
+            plan,
+            model=training.model,
+            optimizer=training.optimizer,
+            data=training.loader,
+            config=training.config,
+            log=log,
+            clock=clock,
+            notice=notice,
+            phase=phase,
+            **_among(world),
+        ) as session:
+            for step in session.steps(options.steps):
+                loss = training.step(learning_rate(step, options.steps))
+                session.tick(loss=loss, tokens=training.tokens_per_step)
+                if world.rank == 0:
+                    show_progress(step + 1, options.steps, loss)
+
+
+def _among(world: World) -> dict[str, Any]:
+    """Return what a session of several ranks is told beside what one process's is."""
+    if world.size == 1:
+        return {}
+    return {"ranks": Together(world.store, world.rank, world.size, world.life)}
 
 
 class Samples(Protocol):

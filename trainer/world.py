@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 
 from .errors import PlanError, TrainerError
+from .torchrun import is_distributed
 
 DeviceWord = Literal["auto", "cpu", "cuda"]
 PATIENCE = timedelta(
@@ -47,17 +48,6 @@ class World:
         total = torch.tensor(value, dtype=torch.float64)
         torch.distributed.all_reduce(total)
         return total.item() / self.size
-
-
-def is_distributed() -> bool:
-    """Tell whether torchrun, or what behaves like it, started this process."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
-
-
-def node_name() -> str:
-    """Return this process's name in run events: the node's number, and a further process's own."""
-    node, local = os.environ.get("GROUP_RANK", os.environ.get("RANK", "0")), os.environ.get("LOCAL_RANK", "0")
-    return node if local == "0" else f"{node}.{local}"
 
 
 @contextmanager
