@@ -119,12 +119,16 @@ class TextSamples:
 
 
 class Training:
-    """Model, optimizer, data cursor and layout of one rank; `step` trains on one global batch."""
+    """Model, optimizer, data cursor and layout of one rank; `step` trains on one global batch.
 
-    def __init__(self, options: Options, world: World) -> None:
+    Args:
+        text: What to train on where the options name no data; by default text made from the seed.
+    """
+
+    def __init__(self, options: Options, world: World, text: bytes | None = None) -> None:
         size = SIZES[options.size]
         self._options, self._world = options, world
-        self._samples, data_name, vocabulary = _open(options, size)
+        self._samples, data_name, vocabulary = _open(options, size, text)
         shape = replace(size, vocabulary=vocabulary)
         share = BatchShare(
             global_batch=options.global_batch or size.batch,
@@ -171,10 +175,10 @@ class Training:
             return self.model.loss(tokens_BT)
 
 
-def _open(options: Options, size: GptSize) -> tuple[Samples, str, int]:
+def _open(options: Options, size: GptSize, text: bytes | None) -> tuple[Samples, str, int]:
     """Return the samples, the name of the data, and its vocabulary."""
     if options.data is None:
-        return TextSamples(write_text(options.seed), size.context), "text", size.vocabulary
+        return TextSamples(text or write_text(options.seed), size.context), "text", size.vocabulary
     found = TokenSamples(options.data, size.context)
     return found, found.index.sha256, found.index.vocabulary
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from gang_work import load, save, tensors_of, whole
 
 from trainer.checkpoint.boxes import ChunkAt
+from trainer.data import write_text
+from trainer.gpt import SIZES
 from trainer.loop import be_deterministic, learning_rate
-from trainer.token_loop import Options, Training
+from trainer.regional import GroupExchange, OuterStep
+from trainer.rounds import StoreExchange
+from trainer.token_loop import Options, TextSamples, Training
 from trainer.world import World
 
 
@@ -71,3 +77,80 @@ def unequal(rank: int, world_size: int) -> str:
     except Exception as refusal:
         return str(refusal)
     return "nothing"
+
+
+class Folder:
+    """A store that several processes share."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+
+    def create(self, key: str, data: bytes) -> bool:
+        path = self._root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.write_bytes(data)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink()
+        return True
+
+    def head(self, key: str) -> object | None:
+        return key if (self._root / key).exists() else None
+
+    def read(self, key: str) -> bytes:
+        return (self._root / key).read_bytes()
+
+
+def regional(
+    rank: int,
+    world_size: int,
+    *,
+    steps: int,
+    every_steps: int,
+    folder: str | None = None,
+    lost_at: int | None = None,
+    seed: int = 0,
+    size: str = "nano",
+    lr: float = 0.7,
+) -> dict[str, Any]:
+    """Train as one region, each rank on text of its own; return the loss on text that none has seen."""
+    be_deterministic(seed, 1)
+    names = tuple(f"region_{number}" for number in range(world_size))
+    options = Options(size=size, seed=rank + 1 + 100 * seed, steps=steps, global_batch=4, micro_batch=4)
+    training = Training(options, World())
+    exchange: Any = GroupExchange(World(rank=rank, size=world_size))
+    if folder:
+        exchange = StoreExchange(Folder(folder), names[rank], names, patience_s=5, poll_s=0.01)
+    outer = OuterStep(training.model, exchange, every_steps=every_steps, lr=lr)
+    for step in range(steps):
+        training.step(learning_rate(step, steps))
+        if rank == world_size - 1 and step == lost_at:
+            return {"lost": True}
+        outer.after_step()
+    return {"loss": unseen_loss(training), "regions": outer.regions, "rounds": outer.round_number}
+
+
+def together(
+    rank: int, world_size: int, *, steps: int, regions: int, seed: int = 0, size: str = "nano"
+) -> dict[str, Any]:
+    """Train on all regions' text at once, a batch as large as theirs together, in one place."""
+    be_deterministic(seed, 1)
+    options = Options(size=size, seed=1, steps=steps, global_batch=4 * regions, micro_batch=4)
+    training = Training(
+        options, World(), text=b"\n".join(write_text(n + 1 + 100 * seed) for n in range(regions))
+    )
+    for step in range(steps):
+        training.step(learning_rate(step, steps))
+    return {"loss": unseen_loss(training)}
+
+
+@torch.no_grad()
+def unseen_loss(training: Training) -> float:
+    training.model.eval()
+    context = SIZES[training.config["size"]].context
+    unseen = TextSamples(write_text(9999, 400), context)
+    return training.model.loss(torch.from_numpy(unseen.read(np.arange(len(unseen))))).item()
