@@ -113,6 +113,7 @@ def regional(
     every_steps: int,
     folder: str | None = None,
     lost_at: int | None = None,
+    patience_s: float = 60,
     seed: int = 0,
     size: str = "nano",
     lr: float = 0.7,
@@ -124,7 +125,7 @@ def regional(
     training = Training(options, World())
     exchange: Any = GroupExchange(World(rank=rank, size=world_size))
     if folder:
-        exchange = StoreExchange(Folder(folder), names[rank], names, patience_s=5, poll_s=0.01)
+        exchange = StoreExchange(Folder(folder), names[rank], names, patience_s=patience_s, poll_s=0.01)
     outer = OuterStep(training.model, exchange, every_steps=every_steps, lr=lr)
     for step in range(steps):
         training.step(learning_rate(step, steps))
