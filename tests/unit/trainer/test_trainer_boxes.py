@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from trainer.checkpoint.boxes import BadLayout, Box, ChunkAt, overlap, plan_reads, spans
 from trainer.checkpoint.distributed import chunk_of, local_chunks, materialise
+from trainer.checkpoint.slices import slices
 
 
 def chunk(starts, shape, *, rank=0, offset_bytes=0, global_shape=(4, 6), **changes):
@@ -98,3 +100,31 @@ def test_an_optimizer_gets_its_state_and_moves_nothing():
     assert optimizer.param_groups[0]["lr"] == 0.5
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
+
+
+class Whole:
+    """Hands out the memory of a plain tensor."""
+
+    def memory_for(self, target, dtype):
+        assert dtype == "float32"
+        return memoryview(target.view(-1).view(torch.uint8).numpy())
+
+
+def test_a_live_tensor_is_filled_from_the_stretches_of_two_ranks():
+    # Rank 0 stored rows 0 and 1 of a 3 × 2 tensor from byte 8, rank 1 row 2 from byte 0.
+    def slot(shape, starts, offset_bytes):
+        return SimpleNamespace(
+            name="w",
+            dtype="float32",
+            shape=shape,
+            starts=starts,
+            offset_bytes=offset_bytes,
+            global_shape=(3, 2),
+        )
+
+    target = torch.zeros(3, 2)
+    found = list(slices([(0, slot((2, 2), (0, 0), 8)), (1, slot((1, 2), (2, 0), 0))], target, Whole()))
+    assert [(rank, piece.start, piece.end) for rank, piece in found] == [(0, 8, 24), (1, 0, 8)]
+    for rank, piece in found:
+        piece.memory[:] = torch.full((len(piece.memory) // 4,), rank + 1.0).numpy().tobytes()
+    assert target.tolist() == [[1, 1], [1, 1], [2, 2]]
