@@ -91,10 +91,7 @@ class TrainingState:
     def capture(self, step: int, arena: Arena, rung: Rung = "exact") -> Captured:
         """Lay the state as it is now out in the arena, and copy what cannot wait."""
         state, tensors = self.gather(rung)
-        slots, cuts, end = place(
-            [self._slot(number, name, tensor, rung) for number, (name, tensor) in enumerate(tensors.items)],
-            self._frozen(tensors),
-        )
+        slots, cuts, end = place(self._slots(tensors, rung), self._frozen(tensors))
         header = {
             "header_version": HEADER_VERSION,
             "step": step,
@@ -111,17 +108,28 @@ class TrainingState:
             step=step, rung=rung, header=raw, payload_bytes=end, cuts=tuple(sorted(set(cuts))), late=late
         )
 
-    def _slot(self, number: int, name: str, tensor: torch.Tensor, rung: Rung) -> TensorSlot:
-        live = str(tensor.dtype).removeprefix("torch.")
-        dtype = "bfloat16" if _gives_up_precision(name, tensor, rung) else live
-        if is_sharded(tensor):
-            from .distributed import chunk_of
+    def _slots(self, tensors: Tensors, rung: Rung) -> list[TensorSlot]:
+        """Return a slot for every tensor; without an offset where another rank stores it."""
+        chunks = {} if self.world_size == 1 else self._chunks(tensors)
+        slots = []
+        for name, tensor in tensors.items:
+            live = str(tensor.dtype).removeprefix("torch.")
+            dtype = "bfloat16" if _gives_up_precision(name, tensor, rung) else live
+            chunk = chunks.get(name)
+            ours = chunk is None or chunk.saved_by == self.rank
+            whole: tuple[tuple[int, ...] | None, ...] = (None, None)
+            if chunk is not None and is_sharded(tensor):
+                whole = chunk.global_shape, chunk.starts
+            shape = tuple(local_of(tensor).shape)
+            slots.append(TensorSlot(name, dtype, shape, 0 if ours else None, live, *whole))
+        return slots
 
-            chunk = chunk_of(name, tensor)
-            shape, where = tuple(chunk.tensor.shape), (tuple(chunk.global_shape), tuple(chunk.starts))
-            return TensorSlot(name, dtype, shape, 0, live, *where)
-        ours = _is_own(name) or number % self.world_size == self.rank
-        return TensorSlot(name, dtype, tuple(tensor.shape), 0 if ours else None, live)
+    def _chunks(self, tensors: Tensors) -> dict[str, Any]:
+        """Return who holds and who stores what all ranks share; each keeps its generators and its data."""
+        from .distributed import local_chunks
+
+        shared = [(name, tensor) for name, tensor in tensors.items if not _is_own(name)]
+        return {chunk.name: chunk for chunk in local_chunks(shared, world_size=self.world_size)}
 
     def _frozen(self, tensors: Tensors) -> set[int]:
         still = {local_of(p).data_ptr() for p in self.model.parameters() if not p.requires_grad and p.numel()}
@@ -216,10 +224,13 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def weights_sha256(model: torch.nn.Module) -> str:
-    """Return SHA-256 over the parameters, sorted by name: each name, then its raw little-endian bytes."""
+    """Return SHA-256 over the parameters, sorted by name: each name, then its raw little-endian bytes.
+
+    Of sharded parameters it is over the parts on this rank.
+    """
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
-        flat = parameter.detach().cpu().contiguous().view(-1)
+        flat = local_of(parameter.detach()).cpu().contiguous().view(-1)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -15,14 +15,16 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from ..crash import crash_point
+from ..errors import TrainerError
+from ..fields import to_dict
 from ..plan import Plan
 from ..runlog import RunLog
 from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
 from .crypt import Keyring
 from .lease import take
-from .manifest import Parent
-from .ranks import Alone, Ranks
+from .manifest import Parent, RankEntry
+from .ranks import Alone, RankLost, Ranks
 from .restore import Restored, restore
 from .saver import Committed, Save
 from .stores import open_store
@@ -37,6 +39,7 @@ class Keeper:
 
     def __init__(self, plan: Plan, state: TrainingState, log: RunLog, ranks: Ranks | None = None) -> None:
         self._plan, self._state, self._log, self._ranks = plan, state, log, ranks or Alone()
+        self._beside = self._ranks.beside()  # For the thread that saves.
         self._arena = Arena()
         self._writing: Writing | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
@@ -128,9 +131,14 @@ class Keeper:
         return self._under_way is not None and not self._under_way.done()
 
     def begin(self, step: int, tier: Tier, rung: Rung | None = None) -> bool:
-        """Start to save the state after `step` steps; False where a save is on its way already."""
-        if self.is_busy:
+        """Start to save the state after `step` steps; False where a save is on its way already.
+
+        Rank 0 decides for all: where another rank's part is still on its way, that one waits for it.
+        """
+        if self.is_busy and self._ranks.rank == 0:
             return False
+        if self._ranks.rank > 0:
+            self.finish()
         self.check()
         began = time.perf_counter()
         self._log_captured()
@@ -216,18 +224,29 @@ class Keeper:
         """Write and commit; on other ranks than 0, write and learn of the commit."""
         if self._ranks.world_size == 1:
             return writing.save(save)
-        from ..fields import to_dict
-        from .manifest import RankEntry
-
-        entries = self._ranks.gather(f"wrote-{save.save_id}", to_dict(writing.write(save)))
-        done = None
-        if self._ranks.rank == 0:
-            done = writing.commit(save.save_id, [RankEntry(**each) for each in entries])
+        entries = self._write_together(writing, save)
+        done = writing.commit(save.save_id, entries) if self._ranks.rank == 0 else None
         told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
-        told = self._ranks.gather(f"committed-{save.save_id}", told)[0]
+        told = self._beside.gather(f"committed-{save.save_id}", told)[0]
         if done is None:
             writing.learn(save.save_id, Parent(**told))
         return done
+
+    def _write_together(self, writing: Writing, save: Save) -> list[RankEntry]:
+        """Write this rank's part; return every rank's, or raise what any of them met."""
+        trouble: Exception | None = None
+        told: dict[str, Any] = {}
+        try:
+            told["entry"] = to_dict(writing.write(save))
+        except (TrainerError, OSError) as met:
+            trouble, told["trouble"] = met, str(met)
+        answers = self._beside.gather(f"wrote-{save.save_id}", told)
+        if trouble is not None:
+            raise trouble
+        for rank, answer in enumerate(answers):
+            if "trouble" in answer:
+                raise RankLost(f"Rank {rank} could not save: {answer['trouble']}", fix="See its log.")
+        return [RankEntry(**answer["entry"]) for answer in answers]
 
     def _report(self, done: Committed, size: int, seconds: float) -> None:
         manifest = done.manifest

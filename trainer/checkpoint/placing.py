@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from .arena import TensorSlot
+from .arena import TensorSlot, dtype_of
+from .boxes import ChunkAt
 from .capture import TrainingState, set_random_state, slots_of
 from .reading import Reader
 from .scatter import Scatter, Wanted
@@ -80,14 +81,29 @@ def _want(
     rank: int,
 ) -> None:
     places = stored[slot.name]
-    if slot.global_shape is None and not is_sharded(target):
+    dtype = places[0][1].dtype
+    memory = targets.memory_for(target, dtype)
+    if not is_sharded(target) and places[0][1].global_shape is None:
         source, where = next((each for each in places if each[0] == rank), places[0])
-        wanted[source].append(Wanted(where.offset_bytes or 0, targets.memory_for(target, where.dtype)))
+        wanted[source].append(Wanted(where.offset_bytes or 0, memory))
         return
-    from .distributed import slices
+    from .distributed import stretches
 
-    for source, piece in slices(places, target, targets):
-        wanted[source].append(piece)
+    for source, start, into, size in stretches([_chunk(*each) for each in places], target, dtype):
+        wanted[source].append(Wanted(start, memory[into : into + size]))
+
+
+def _chunk(rank: int, slot: TensorSlot) -> ChunkAt:
+    return ChunkAt(
+        name=slot.name,
+        dtype=slot.dtype,
+        item_bytes=dtype_of(slot.dtype).itemsize,
+        global_shape=slot.global_shape or slot.shape,
+        starts=slot.starts or (0,) * len(slot.shape),
+        shape=slot.shape,
+        offset_bytes=slot.offset_bytes or 0,
+        rank=rank,
+    )
 
 
 def _load(state: TrainingState, header: dict[str, Any], targets: Targets, *, is_own: bool) -> None:
