@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -56,6 +56,17 @@ class Captured:
         return self.payload_bytes + len(self.header)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where the tensors of one rung go."""
+
+    slots: list[TensorSlot]
+    cuts: tuple[int, ...]
+    end: int
+    text: str  # The slots as JSON.
+    late: frozenset[int]  # Numbers of those that may be copied beside the next forward and backward pass.
+
+
 class TrainingState:
     """The parts of one training run.
 
@@ -76,6 +87,7 @@ class TrainingState:
     ) -> None:
         self.model, self.parts, self.config = model, dict(parts), config
         self.rank, self.world_size = rank, world_size
+        self._layouts: dict[tuple[object, ...], Layout] = {}
         self.config_digest = _digest(model, self.parts.get("optimizer"), config)
 
     def gather(self, rung: Rung = "exact") -> tuple[dict[str, Any], Tensors]:
@@ -91,22 +103,43 @@ class TrainingState:
     def capture(self, step: int, arena: Arena, rung: Rung = "exact") -> Captured:
         """Lay the state as it is now out in the arena, and copy what cannot wait."""
         state, tensors = self.gather(rung)
-        slots, cuts, end = place(self._slots(tensors, rung), self._frozen(tensors))
-        header = {
-            "header_version": HEADER_VERSION,
-            "step": step,
-            "rung": rung,
-            "config": self.config,
-            "tensors": [asdict(slot) for slot in slots],
-            "state": state,
-        }
-        raw = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-        arena.reserve(end + len(raw))
-        arena.put(end, raw)
-        late = self._copy_what_cannot_wait(tensors, slots, arena)
+        layout = self._layout(tensors, rung)
+        head = {"header_version": HEADER_VERSION, "step": step, "rung": rung, "config": self.config}
+        raw = f'{_json(head)[:-1]},"tensors":{layout.text},"state":{_json(state)}}}'.encode()
+        arena.reserve(layout.end + len(raw))
+        arena.put(layout.end, raw)
         return Captured(
-            step=step, rung=rung, header=raw, payload_bytes=end, cuts=tuple(sorted(set(cuts))), late=late
+            step=step,
+            rung=rung,
+            header=raw,
+            payload_bytes=layout.end,
+            cuts=layout.cuts,
+            late=_copy_what_cannot_wait(tensors, layout, arena),
         )
+
+    def _layout(self, tensors: Tensors, rung: Rung) -> Layout:
+        """Return where each tensor goes; worked out anew only where one came, went or changed its shape."""
+        key = rung, tuple((name, tensor.dtype, tensor.shape) for name, tensor in tensors.items)
+        if key not in self._layouts:
+            slots, cuts, end = place(self._slots(tensors, rung), self._frozen(tensors))
+            self._layouts = {kept: each for kept, each in self._layouts.items() if kept[0] != rung}
+            self._layouts[key] = Layout(
+                slots=slots,
+                cuts=tuple(sorted(set(cuts))),
+                end=end,
+                text=_json([asdict(slot) for slot in slots]),
+                late=frozenset(self._may_wait(tensors)),
+            )
+        return self._layouts[key]
+
+    def _may_wait(self, tensors: Tensors) -> Iterator[int]:
+        """Yield the numbers of the parameters and of the optimizer's moments."""
+        parameters = {local_of(p).data_ptr() for p in self.model.parameters()}
+        for number, (name, tensor) in enumerate(tensors.items):
+            source = local_of(tensor)
+            moment = name.startswith("optimizer.") and source.numel() > SMALL_ELEMENTS
+            if moment or source.data_ptr() in parameters:
+                yield number
 
     def _slots(self, tensors: Tensors, rung: Rung) -> list[TensorSlot]:
         """Return a slot for every tensor; without an offset where another rank stores it."""
@@ -135,22 +168,6 @@ class TrainingState:
         still = {local_of(p).data_ptr() for p in self.model.parameters() if not p.requires_grad and p.numel()}
         return {number for number, (_, each) in enumerate(tensors.items) if local_of(each).data_ptr() in still}
 
-    def _copy_what_cannot_wait(
-        self, tensors: Tensors, slots: list[TensorSlot], arena: Arena
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        parameters = {local_of(p).data_ptr() for p in self.model.parameters()}
-        late = []
-        for (name, tensor), slot in zip(tensors.items, slots, strict=True):
-            if slot.offset_bytes is None:
-                continue
-            source, view = local_of(tensor), arena.view(slot)
-            moment = name.startswith("optimizer.") and source.numel() > SMALL_ELEMENTS
-            if moment or source.data_ptr() in parameters:
-                late.append((view, source))
-            else:
-                view.copy_(source)
-        return late
-
     def refuse_other(self, config_digest: str, header: dict[str, Any]) -> None:
         """Raise OtherTraining where a checkpoint belongs to another configuration or model."""
         if config_digest == self.config_digest:
@@ -163,6 +180,26 @@ class TrainingState:
             f"The checkpoint is of another training: {'; '.join(words)}.",
             fix="Start with the former configuration, or name another stores.local_dir in the plan.",
         )
+
+
+def _copy_what_cannot_wait(
+    tensors: Tensors, layout: Layout, arena: Arena
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Copy at once what may change at any time; return what is left, views and sources."""
+    late = []
+    for number, view in enumerate(arena.views(layout.slots)):
+        if view is None:
+            continue
+        source = local_of(tensors.items[number][1])
+        if number in layout.late:
+            late.append((view, source))
+        else:
+            view.copy_(source)
+    return late
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def copy(captured: Captured) -> None:
