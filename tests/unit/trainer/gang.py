@@ -38,15 +38,27 @@ class Gang:
 
     def run(self, work: str, world_size: int, **arguments: Any) -> list[Any]:
         """Run a piece of work on so many ranks and return their answers."""
-        assert self._process.stdin
-        assert self._process.stdout
-        request = {"work": work, "world_size": world_size, "arguments": arguments}
-        self._process.stdin.write(json.dumps(request, default=str) + "\n")
-        self._process.stdin.flush()
-        answers = json.loads(self._process.stdout.readline())
+        answers = self._ask({"work": work, "world_size": world_size, "arguments": arguments})
         failed = [answer["failed"] for answer in answers if "failed" in answer]
         assert not failed, "\n".join(failed)
         return [answer["answer"] for answer in answers]
+
+    def _ask(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(request, default=str) + "\n")
+        self._process.stdin.flush()
+        answers: list[dict[str, Any]] = json.loads(self._process.stdout.readline())
+        return answers
+
+    def strike(self, work: str, world_size: int, *, rank: int, at: str, **arguments: Any) -> bool:
+        """Run, and have one rank killed where it gets to a crash point, the others right after.
+
+        Returns whether it got there.
+        """
+        request = {"work": work, "world_size": world_size, "arguments": arguments, "strike": [rank, at]}
+        answers = self._ask(request)
+        return any("status 9" in answer.get("failed", "") for answer in answers)
 
     def close(self) -> None:
         """End the warm process."""
@@ -81,7 +93,8 @@ def _run(work: Any, request: dict[str, Any], folder: Path) -> list[dict[str, Any
             if rank not in exits and (status := os.waitpid(pid, os.WNOHANG))[0]:
                 exits[rank] = status[1]
         if any(exits.values()):
-            deadline = min(deadline, time.monotonic() + 2)  # The others may be waiting for the dead one.
+            # The others may be waiting for the dead one; a machine that is taken takes all of its ranks.
+            deadline = min(deadline, time.monotonic() + (0.05 if "strike" in request else 2))
         select.select([], [], [], 0.01)
     for pid, rank in pids.items():
         if rank not in exits:
@@ -117,6 +130,12 @@ def _joined(work: Any, rank: int, request: dict[str, Any], folder: Path) -> Any:
 
     world_size = request["world_size"]
     os.dup2(2, 1)  # Standard output is the answer's.
+    struck, at = request.get("strike", (None, ""))
+    if struck == rank:
+        from trainer import crash
+
+        crash.arm(at)
+        os.environ["LOWTIDE_CRASH_AT"] = at  # For its writer process, which takes its trainer along.
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world_size
