@@ -10,6 +10,7 @@ The functions are standard library only; they are asked before torch is loaded.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 
 STOPPED = 75
@@ -20,9 +21,13 @@ def is_distributed() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
-def node_name() -> str:
-    """Return this process's name in run events: the node's number, and a further process's own."""
-    node, local = os.environ.get("GROUP_RANK", os.environ.get("RANK", "0")), os.environ.get("LOCAL_RANK", "0")
+def node_name(given: str | None) -> str:
+    """Return this process's name in run events: the node's, and its own number where it is not the first.
+
+    A node keeps its name when others come and go; the number that torchrun gives it does not last.
+    """
+    node = given or (socket.gethostname() if is_distributed() else "0")
+    local = os.environ.get("LOCAL_RANK", "0") if is_distributed() else "0"
     return node if local == "0" else f"{node}.{local}"
 
 
