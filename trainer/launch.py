@@ -47,7 +47,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--size", choices=SIZE_NAMES, default="tiny", help="size of the model (default: tiny)"
     )
     parser.add_argument(
-        "--node", help="name of this node in run events (default: 0; under torchrun the host's name)"
+        "--node",
+        "--node-name",  # torchrun takes --node for one of its own.
+        help="name of this node in run events (default: 0; under torchrun the host's name)",
     )
     parser.add_argument("--threads", type=_whole(1, 1024), default=1, help="CPU threads (default: 1)")
     parser.add_argument(
