@@ -13,7 +13,8 @@ import os
 import socket
 import sys
 
-STOPPED = 75
+# With a shared store torch 2.13 tells a node that joins later no address, and it waits 60 s and fails.
+ELASTIC = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
 
 def is_distributed() -> bool:
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as run
 
+    os.environ.update(ELASTIC)
     words = sys.argv[1:] if argv is None else argv
     cut = words.index("--") if "--" in words else len(words)
     try:
