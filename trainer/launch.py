@@ -48,8 +48,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--node",
-        default=node_name(),
-        help="name of this node in run events (default: 0, or torchrun's number)",
+        "--node-name",  # torchrun takes --node for one of its own.
+        help="name of this node in run events (default: 0; under torchrun the host's name)",
     )
     parser.add_argument("--threads", type=_whole(1, 1024), default=1, help="CPU threads (default: 1)")
     parser.add_argument(
@@ -114,10 +114,11 @@ def run(arguments: argparse.Namespace) -> int:
     plan = Plan.read(arguments.plan)
     clock = Clock.read(arguments.clock) if arguments.clock else Clock()
     refuse_start(plan, clock)
-    where = (arguments.spool, plan.attempt, arguments.node)
+    node = node_name(arguments.node)
+    where = (arguments.spool, plan.attempt, node)
     notice = NoticeWatch(notice_path(*where))
     notice.listen((*SIGNALS, signal.SIGINT))
-    log = RunLog(arguments.spool, plan.run_id, plan.attempt, arguments.node)
+    log = RunLog(arguments.spool, plan.run_id, plan.attempt, node)
     code = _train(arguments, plan, log=log, clock=clock, notice=notice, phase=Phase(phase_path(*where)))
     if arguments.report:
         lines = json.dumps(report(read_spool(log.path), born_at=born_at), indent=2)

@@ -7,6 +7,8 @@ from the seed and the micro-batch's number, so it too is the same on any number 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -67,7 +69,8 @@ def train_tokens(
     with joined(options.device) as world:
         be_deterministic(options.seed, threads)
         training = Training(options, world)
-        with SpotSession(
+        among = _among(world)
+        session = SpotSession(
             plan,
             model=training.model,
             optimizer=training.optimizer,
@@ -77,13 +80,25 @@ def train_tokens(
             clock=clock,
             notice=notice,
             phase=phase,
-            **_among(world),
-        ) as session:
+            **among,
+        )
+        with session, _giving_up_with(among.get("ranks")):
             for step in session.steps(options.steps):
                 loss = training.step(learning_rate(step, options.steps))
                 session.tick(loss=loss, tokens=training.tokens_per_step)
                 if world.rank == 0:
                     show_progress(step + 1, options.steps, loss)
+
+
+@contextmanager
+def _giving_up_with(ranks: Any) -> Iterator[None]:
+    """Have a save on its way not wait for ranks that training has just lost."""
+    try:
+        yield
+    except RuntimeError:
+        if hasattr(ranks, "give_up"):
+            ranks.give_up()
+        raise
 
 
 def _among(world: World) -> dict[str, Any]:

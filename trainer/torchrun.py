@@ -10,9 +10,11 @@ The functions are standard library only; they are asked before torch is loaded.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 
-STOPPED = 75
+# With a shared store torch 2.13 tells a node that joins later no address, and it waits 60 s and fails.
+ELASTIC = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
 
 def is_distributed() -> bool:
@@ -20,9 +22,13 @@ def is_distributed() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
-def node_name() -> str:
-    """Return this process's name in run events: the node's number, and a further process's own."""
-    node, local = os.environ.get("GROUP_RANK", os.environ.get("RANK", "0")), os.environ.get("LOCAL_RANK", "0")
+def node_name(given: str | None) -> str:
+    """Return this process's name in run events: the node's, and its own number where it is not the first.
+
+    A node keeps its name when others come and go; the number that torchrun gives it does not last.
+    """
+    node = given or (socket.gethostname() if is_distributed() else "0")
+    local = os.environ.get("LOCAL_RANK", "0") if is_distributed() else "0"
     return node if local == "0" else f"{node}.{local}"
 
 
@@ -31,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as run
 
+    os.environ.update(ELASTIC)
     words = sys.argv[1:] if argv is None else argv
     cut = words.index("--") if "--" in words else len(words)
     try:

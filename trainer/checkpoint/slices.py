@@ -1,4 +1,4 @@
-"""From which stretches of which ranks' payloads a live tensor is filled, and where in its memory each goes."""
+"""From which stretches of which ranks' payloads a live tensor is filled, and where each of them goes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ..errors import TrainerError
 
 if TYPE_CHECKING:
-    from .remote_store import Credentials
+    from .remote_open import Credentials
 
 REMOTE_SCHEMES = ("s3", "gs", "az", "memory")
 

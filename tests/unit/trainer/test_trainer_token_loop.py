@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from dataclasses import replace
 
 import pytest
@@ -126,12 +127,12 @@ def test_without_torchrun_there_is_one_process():
 
 
 def test_a_process_is_named_by_its_node(monkeypatch):
-    assert node_name() == "0"
-    for name, value in {"RANK": "5", "GROUP_RANK": "2", "LOCAL_RANK": "0"}.items():
+    assert (node_name(None), node_name("a")) == ("0", "a")
+    for name, value in {"RANK": "5", "WORLD_SIZE": "6", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)
-    assert node_name() == "2"
+    assert (node_name(None), node_name("a")) == (socket.gethostname(), "a")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert node_name() == "2.1"
+    assert node_name("a") == "a.1"
 
 
 @pytest.mark.parametrize(
