@@ -6,12 +6,15 @@ Never a collective: a rank that died must not hang the others. `Alone` is a job 
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import timedelta
 from typing import Any, Protocol
 
 from ..errors import TrainerError
 
 PATIENCE_S = 300.0
+SLICE_S = 2.0  # How soon a wait learns that it is for nothing.
 
 
 class RankLost(TrainerError):
@@ -85,10 +88,17 @@ class Together:
 
     def __init__(self, store: Any, rank: int, world_size: int, life: str) -> None:
         self._store, self.rank, self.world_size, self._life = store, rank, world_size, life
+        self._has_given_up = threading.Event()
 
     def beside(self) -> Together:
         """Return the same ranks over a connection of their own, for another thread."""
-        return Together(self._store.clone(), self.rank, self.world_size, f"{self._life}/beside")
+        other = Together(self._store.clone(), self.rank, self.world_size, f"{self._life}/beside")
+        other._has_given_up = self._has_given_up
+        return other
+
+    def give_up(self) -> None:
+        """Wait for nobody any more, in any thread: training has lost a rank."""
+        self._has_given_up.set()
 
     def gather(self, what: str, value: Any, *, within_s: float = PATIENCE_S) -> list[Any]:
         """Return every rank's value."""
@@ -98,13 +108,17 @@ class Together:
         return [json.loads(self._store.get(key)) for key in keys]
 
     def _await(self, keys: list[str], what: str, within_s: float) -> None:
-        try:
-            self._store.wait(keys, timedelta(seconds=within_s))
-        except RuntimeError as trouble:  # torch's DistStoreError is one.
-            raise RankLost(
-                f"Not every rank gave {what} within {within_s:g} s: {str(trouble).splitlines()[0]}",
-                fix="Let torchrun start the job again; the last committed checkpoint stands.",
-            ) from None
+        until = time.monotonic() + within_s
+        while True:
+            left_s = max(0.001, min(SLICE_S, until - time.monotonic()))
+            try:
+                return self._store.wait(keys, timedelta(seconds=left_s))  # type: ignore[no-any-return]
+            except RuntimeError as trouble:  # torch's DistStoreError is one.
+                if self._has_given_up.is_set() or time.monotonic() >= until or not _is_of_time(trouble):
+                    raise RankLost(
+                        f"Not every rank gave {what} within {within_s:g} s: {str(trouble).splitlines()[0]}",
+                        fix="Let torchrun start the job again; the last committed checkpoint stands.",
+                    ) from None
 
     def follow(self, turn: int, order: Any) -> Any:
         """Return what rank 0 orders; what it ordered two turns ago nobody waits for any more."""
@@ -127,3 +141,9 @@ class Together:
 
     def _key(self, what: str, rank: int) -> str:
         return f"lowtide/{self._life}/{what}/{rank}"
+
+
+def _is_of_time(trouble: RuntimeError) -> bool:
+    """Tell a wait that ran out from a store that is gone, which need not be asked again."""
+    words = str(trouble).lower()
+    return "timeout" in words or "timed out" in words
