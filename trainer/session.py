@@ -105,7 +105,9 @@ class SpotSession:
         self._total, self._asked = 0, False
         self._step_began = 0.0
         self.step = 0  # Steps completed.
-        self.is_inexact = False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
+        self.is_inexact = (
+            False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
+        )
 
     def __enter__(self) -> SpotSession:
         try:
@@ -171,7 +173,7 @@ class SpotSession:
             self._save_beside(order["save"])
 
     def _order(self, source: str | None) -> dict[str, Any]:
-        """Return what all ranks are to do: a notice that any of them heard, a directive, a save that is due."""
+        """Return what all ranks are to do: leave for a notice or a directive, or save."""
         notice = source or self._ranks.rung()
         directive = self._directives.take() if self._directives and notice is None else None
         if directive is not None:

@@ -31,6 +31,7 @@ from .stores import open_store
 from .writing import InProcess, Process, Writing
 
 Tier = Literal["W", "F", "E"]
+HEADER_ROOM_BYTES = 1 << 20
 RUNGS: dict[Tier, Rung] = {"F": "exact", "W": "bf16_weights", "E": "exact"}
 
 
@@ -123,7 +124,9 @@ class Keeper:
 
     def _warm(self) -> None:
         slots = self._state.gather()[1].items
-        self._arena.reserve(sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20))
+        self._arena.reserve(
+            sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20)
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -200,11 +203,10 @@ class Keeper:
             return
         began = time.perf_counter()
         self.begin(step, tier, rung)
-        self._captured, waiting = None, self._captured
+        told, self._captured = self._captured, None
         self.finish()
-        if waiting is not None:  # All of it was standstill.
-            self._captured, self._blocked_s = waiting, time.perf_counter() - began
-            self._log_captured()
+        self._captured, self._blocked_s = told, time.perf_counter() - began  # All of it was standstill.
+        self._log_captured()
 
     def _save(self, captured: Captured, save: Save, began: float) -> None:
         try:

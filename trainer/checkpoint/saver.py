@@ -102,7 +102,7 @@ class Saver:
         return self._secret.wrapped_by(self._keyring)
 
     def adopt(self, generation: int, damaged: frozenset[str] = frozenset()) -> None:
-        """Go on from a checkpoint in the store: as parent, with its secret and its blocks but damaged ones."""
+        """Go on from a checkpoint in the store: its secret, and its blocks but for damaged ones."""
         root = read_root(self.store, generation, self._keyring)
         self.parent = Parent(generation=generation, sha256=root.sha256)
         if root.unlocked is not None:

@@ -1,4 +1,4 @@
-"""Where saves are written from: this process, or a writer process beside it. The same orders, the same answers."""
+"""Where saves are written from: this process, or a writer process beside it. Both answer alike."""
 
 from __future__ import annotations
 

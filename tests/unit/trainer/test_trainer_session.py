@@ -131,9 +131,7 @@ def test_what_is_copied_late_is_the_state_at_the_tick(tmp_path, told, make_plan)
     assert len(saved) > 1
     for step in saved:
         keep_only(tmp_path, step)
-        again = SpotSession(
-            make_plan(attempt=2), model=model, optimizer=optimizer, log=log, notice=told
-        )
+        again = SpotSession(make_plan(attempt=2), model=model, optimizer=optimizer, log=log, notice=told)
         again._keeper.restore()
         assert (model.weight == step).all()
 
