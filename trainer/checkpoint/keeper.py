@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ from .ranks import Alone, RankLost, Ranks
 from .restore import Restored, restore
 from .saver import Committed, Save
 from .stores import open_store
-from .writing import InProcess, Process, Writing
+from .writing import InProcess, Process, WriterLost, Writing
 
 Tier = Literal["W", "F", "E"]
 HEADER_ROOM_BYTES = 1 << 20
@@ -49,6 +50,7 @@ class Keeper:
         self._copied.set()
         self._blocked_s = 0.0
         self._captured: tuple[int, int, Tier] | None = None  # Step, bytes and tier of a copy not yet joined.
+        self._newest: int | None = None  # Generation of what was restored or committed last.
         self._life, self._count = uuid4().hex[:12], 0
         self.saved_step = 0  # A state after no step is not worth a checkpoint.
         self.saved_exactly = True
@@ -105,8 +107,9 @@ class Keeper:
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         manifest = found.manifest
-        assert self._writing is not None
-        self._writing.adopt(manifest.generation, sorted(found.damaged))
+        where = url if found.store else None
+        self._the_writing.adopt(manifest.generation, sorted(found.damaged), where)
+        self._newest = None if found.store else manifest.generation
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
         self._log.write(
             "restored",
@@ -215,17 +218,22 @@ class Keeper:
             crash_point("capture.after_copy")
         finally:
             self._copied.set()
-        assert self._writing is not None
-        done = self._commit(self._writing, save)
+        done = self._commit(self._the_writing, save)
         self.saved_step, self.saved_exactly = save.step, save.exact
         if done is not None:
+            self._newest = done.manifest.generation
             self._report(done, captured.bytes, time.perf_counter() - began)
-            self._writing.sweep()
+            self._the_writing.sweep()
+
+    @property
+    def _the_writing(self) -> Writing:
+        assert self._writing is not None, "restore comes first"
+        return self._writing
 
     def _commit(self, writing: Writing, save: Save) -> Committed | None:
         """Write and commit; on other ranks than 0, write and learn of the commit."""
         if self._ranks.world_size == 1:
-            return writing.save(save)
+            return self._save_alone(writing, save)
         entries = self._write_together(writing, save)
         done = writing.commit(save.save_id, entries) if self._ranks.rank == 0 else None
         told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
@@ -233,6 +241,17 @@ class Keeper:
         if done is None:
             writing.learn(save.save_id, Parent(**told))
         return done
+
+    def _save_alone(self, writing: Writing, save: Save) -> Committed:
+        """Save; where the writer process was killed, once more with a new one: the arena still holds it all."""
+        try:
+            return writing.save(save)
+        except WriterLost:
+            writing.close()
+            self._writing = again = self._open_writing()
+            if self._newest is not None:
+                again.adopt(self._newest, [], None)
+            return again.save(replace(save, save_id=f"{save.save_id}-again"))
 
     def _write_together(self, writing: Writing, save: Save) -> list[RankEntry]:
         """Write this rank's part; return every rank's, or raise what any of them met."""
