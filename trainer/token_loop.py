@@ -84,7 +84,7 @@ def train_tokens(
         )
         with session, _giving_up_with(among.get("ranks")):
             for step in session.steps(options.steps):
-                loss = training.step(learning_rate(step, options.steps))
+                loss = training.step(learning_rate(step, options.steps) * session.lr_factor)
                 session.tick(loss=loss, tokens=training.tokens_per_step)
                 if world.rank == 0:
                     show_progress(step + 1, options.steps, loss)

@@ -117,6 +117,11 @@ class TrainingState:
             late=_copy_what_cannot_wait(tensors, layout, arena),
         )
 
+    def size(self, rung: Rung) -> int:
+        """Return how many bytes of tensors this rank would save."""
+        tensors = self.gather(rung)[1]
+        return self._layout(tensors, rung).end
+
     def _layout(self, tensors: Tensors, rung: Rung) -> Layout:
         """Return where each tensor goes; worked out anew only where one came, went or changed its shape."""
         key = rung, tuple((name, tensor.dtype, tensor.shape) for name, tensor in tensors.items)

@@ -23,6 +23,7 @@ from ..runlog import RunLog
 from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
 from .crypt import Keyring
+from .ladder import Choice, Speeds, choose
 from .lease import take
 from .manifest import Parent, RankEntry
 from .ranks import Alone, RankLost, Ranks
@@ -32,6 +33,7 @@ from .stores import open_store
 from .writing import InProcess, Process, WriterLost, Writing
 
 Tier = Literal["W", "F", "E"]
+SPEEDS_KEPT = 30
 HEADER_ROOM_BYTES = 1 << 20
 RUNGS: dict[Tier, Rung] = {"F": "exact", "W": "bf16_weights", "E": "exact"}
 
@@ -51,6 +53,7 @@ class Keeper:
         self._blocked_s = 0.0
         self._captured: tuple[int, int, Tier] | None = None  # Step, bytes and tier of a copy not yet joined.
         self._newest: int | None = None  # Generation of what was restored or committed last.
+        self._taken: list[tuple[int, float]] = []  # Bytes and seconds of each save, commit included.
         self._life, self._count = uuid4().hex[:12], 0
         self.saved_step = 0  # A state after no step is not worth a checkpoint.
         self.saved_exactly = True
@@ -211,6 +214,32 @@ class Keeper:
         self._captured, self._blocked_s = told, time.perf_counter() - began  # All of it was standstill.
         self._log_captured()
 
+    def emergency(self, step: int, left_s: float) -> Choice:
+        """Save as much as still fits, before the machine is taken; return what was chosen.
+
+        A save on its way is finished first: the arena is one, and what it holds is nearly safe. Where the plan
+        does not allow inexact checkpoints a smaller rung would help nobody, and the exact one is tried anyhow.
+        """
+        until = time.monotonic() + left_s
+        self.finish()
+        if step == self.saved_step and self.saved_exactly:
+            return Choice(rung="exact", reason="This step is committed already.")
+        choice = choose(until - time.monotonic(), self._rungs(), self._speeds())
+        if not self._plan.checkpoint.allow_inexact:
+            choice = Choice(rung="exact", reason="Only an exact checkpoint may be restored.")
+        if choice.rung is not None:
+            self.save(step, "F" if choice.rung == "exact" else "E", choice.rung)
+        return choice
+
+    def _rungs(self) -> list[tuple[Rung, int]]:
+        """Return what could be saved, the best first, with the bytes of this rank's part."""
+        rungs: tuple[Rung, ...] = ("exact", "bf16_moments", "bf16_weights")
+        return [(rung, self._state.size(rung)) for rung in rungs]
+
+    def _speeds(self) -> Speeds:
+        taken = self._taken[-SPEEDS_KEPT:]
+        return Speeds(bytes_per_s=tuple(size / seconds for size, seconds in taken if seconds > 0))
+
     def _save(self, captured: Captured, save: Save, began: float) -> None:
         try:
             crash_point("capture.before_copy")
@@ -222,6 +251,7 @@ class Keeper:
         self.saved_step, self.saved_exactly = save.step, save.exact
         if done is not None:
             self._newest = done.manifest.generation
+            self._taken.append((captured.bytes, time.perf_counter() - began))
             self._report(done, captured.bytes, time.perf_counter() - began)
             self._the_writing.sweep()
 
