@@ -51,7 +51,7 @@ def test_nothing_measured_yet_the_best_is_tried():
 
 
 def test_of_saves_under_a_throttled_and_noisy_uplink_99_in_100_are_in_time():
-    """Speeds vary by a third either way around a level that also drops for a while, as they do when shared."""
+    """Speeds vary by a third either way around a level that drops now and then, as when shared."""
     chance, late, saved = random.Random(5), 0, 0
     for _ in range(2000):
         level = 10 ** chance.uniform(8, 9.5)

@@ -217,8 +217,8 @@ class Keeper:
     def emergency(self, step: int, left_s: float) -> Choice:
         """Save as much as still fits, before the machine is taken; return what was chosen.
 
-        A save on its way is finished first: the arena is one, and what it holds is nearly safe. Where the plan
-        does not allow inexact checkpoints a smaller rung would help nobody, and the exact one is tried anyhow.
+        A save on its way is finished first: the arena is one, and what it holds is nearly safe. Where the
+        plan allows no inexact checkpoints a smaller rung would help nobody, and the exact one is tried.
         """
         until = time.monotonic() + left_s
         self.finish()
@@ -273,7 +273,7 @@ class Keeper:
         return done
 
     def _save_alone(self, writing: Writing, save: Save) -> Committed:
-        """Save; where the writer process was killed, once more with a new one: the arena still holds it all."""
+        """Save; where the writer process was killed, again with a new one: the arena still holds it all."""
         try:
             return writing.save(save)
         except WriterLost:

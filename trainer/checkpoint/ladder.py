@@ -1,11 +1,11 @@
 """The emergency ladder: the best save that still fits into what is left of a notice.
 
-From the top: the whole state exactly; weights exactly with moments in bf16; weights in bf16 alone. A rung fits when
-its bytes, at the slow end of the speeds measured so far, are written and committed before the deadline less a
-safety margin. A save that does not come through in time is never committed, so trying one loses nothing but the
-chance of a smaller one. Pure arithmetic.
+From the top: the whole state exactly; weights exactly with moments in bf16; weights in bf16 alone. A rung
+fits when its bytes, at the slow end of the speeds measured so far, are written and committed before the
+deadline less a safety margin. A save that does not come through in time is never committed, so trying one
+loses nothing but the chance of a smaller one. Pure arithmetic.
 
-Source: research on notices of 0 to 120 s; a full state of a 7B model takes 34 s at 2.5 GB/s, its bf16 weights 6 s.
+Source: notices are 0 to 120 s long; the full state of a 7B model takes 34 s at 2.5 GB/s, bf16 weights 6 s.
 """
 
 from __future__ import annotations
