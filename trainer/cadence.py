@@ -47,6 +47,12 @@ class Cadence:
         light_s = self.light_every_s
         return "W" if light_s is not None and self._since_any_s >= self._real_s(light_s) else None
 
+    def follow(self, full_every_s: float | None, light_every_s: float | None) -> None:
+        """Take intervals over; None leaves one as it is. A plan without light saves gets none."""
+        self.full_every_s = full_every_s or self.full_every_s
+        if self.light_every_s is not None:
+            self.light_every_s = light_every_s or self.light_every_s
+
     def saved(self, tier: str) -> None:
         """Start counting anew."""
         self._since_any_s = 0.0

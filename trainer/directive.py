@@ -23,10 +23,11 @@ LEAST_S = 3.0  # Real seconds between two questions, however fast the market's c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directive:
-    """What the service wants: a word, and the interval from now on where it names one."""
+    """What the service wants: a word, and the intervals from now on where it names them."""
 
     word: str
     full_every_s: float | None  # Useful market seconds.
+    light_every_s: float | None
     reason: str
 
     @property
@@ -37,17 +38,22 @@ class Directive:
 
 def parse(answer: dict[str, object]) -> Directive:
     """Read the service's answer; raises ServiceUnreachable where it makes no sense."""
-    word, every_s = answer.get("directive"), answer.get("full_every_s")
+    word = answer.get("directive")
     if word not in WORDS:
         raise ServiceUnreachable(
             f"The service says {word!r}, which is no directive.", fix="Upgrade lowtide here."
         )
-    usable = type(every_s) in (int, float) and every_s > 0  # type: ignore[operator]
     return Directive(
         word=str(word),
-        full_every_s=float(every_s) if usable else None,  # type: ignore[arg-type]
+        full_every_s=_interval(answer.get("full_every_s")),
+        light_every_s=_interval(answer.get("light_every_s")),
         reason=str(answer.get("reason") or ""),
     )
+
+
+def _interval(every_s: object) -> float | None:
+    usable = type(every_s) in (int, float) and every_s > 0  # type: ignore[operator]
+    return float(every_s) if usable else None  # type: ignore[arg-type]
 
 
 class DirectiveWatch:

@@ -26,11 +26,15 @@ class GptSize:
     batch: int
     vocabulary: int = 256  # Bytes.
     dropout: float = 0.1
+    micro_batch: int = 1  # Samples that one rank computes at once, unless told otherwise.
 
 
 SIZES = {
     "tiny": GptSize(layers=4, heads=4, width=128, context=64, batch=4),
     "nano": GptSize(layers=2, heads=2, width=32, context=16, batch=2),
+    "small": GptSize(  # As the smallest GPT-2.
+        layers=12, heads=12, width=768, context=1024, batch=64, dropout=0.0, micro_batch=4
+    ),
 }
 
 
@@ -94,7 +98,7 @@ class Gpt(nn.Module):
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Return logits of shape (B, T, V)."""
-        positions_T = torch.arange(tokens_BT.shape[1])
+        positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
         x_BTD = self.blocks(self.tokens(tokens_BT) + self.positions(positions_T))
         logits_BTV: Tensor = self.head(self.norm(x_BTD))
         return logits_BTV

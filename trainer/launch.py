@@ -23,8 +23,10 @@ from .plan import Plan
 from .report import process_born_at, report
 from .runlog import Phase, RunLog, notice_path, phase_path, read_spool
 from .start import refuse_start
+from .torchrun import is_distributed, node_name
 
-SIZE_NAMES = ("tiny", "nano")
+BATCHES, HOW = ("global_batch", "micro_batch"), ("parallel", "precision", "device")
+SIZE_NAMES = ("tiny", "nano", "small")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -44,13 +46,43 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--size", choices=SIZE_NAMES, default="tiny", help="size of the model (default: tiny)"
     )
-    parser.add_argument("--node", default="0", help="name of this node in run events (default: 0)")
+    parser.add_argument(
+        "--node",
+        "--node-name",  # torchrun takes --node for one of its own.
+        help="name of this node in run events (default: 0; under torchrun the host's name)",
+    )
     parser.add_argument("--threads", type=_whole(1, 1024), default=1, help="CPU threads (default: 1)")
     parser.add_argument(
         "--report", metavar="FILE", help="write measured seconds and the weights' hash as JSON"
     )
     parser.add_argument("--born-at", type=float, metavar="UNIX_S", help="when the start was ordered")
+    _add_data(parser.add_argument_group("token data and several ranks"))
     return parser.parse_args(argv)
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data", metavar="DIR", help="token data; see python -m trainer.tokens make")
+    group.add_argument(
+        "--global-batch",
+        type=_whole(1),
+        metavar="N",
+        help="samples per step, over all ranks (default: by size)",
+    )
+    group.add_argument(
+        "--micro-batch",
+        type=_whole(1),
+        metavar="N",
+        help="samples a rank computes at once (default: by size)",
+    )
+    group.add_argument(
+        "--parallel", choices=("auto", "ddp", "fsdp"), default="auto", help="how ranks share (default: ddp)"
+    )
+    group.add_argument(
+        "--precision", choices=("fp32", "bf16"), default="fp32", help="of matrix products (default: fp32)"
+    )
+    group.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: a GPU if there is one)"
+    )
 
 
 def _whole(least: int, most: int = 2**32 - 1) -> Callable[[str], int]:
@@ -82,10 +114,11 @@ def run(arguments: argparse.Namespace) -> int:
     plan = Plan.read(arguments.plan)
     clock = Clock.read(arguments.clock) if arguments.clock else Clock()
     refuse_start(plan, clock)
-    where = (arguments.spool, plan.attempt, arguments.node)
+    node = node_name(arguments.node)
+    where = (arguments.spool, plan.attempt, node)
     notice = NoticeWatch(notice_path(*where))
     notice.listen((*SIGNALS, signal.SIGINT))
-    log = RunLog(arguments.spool, plan.run_id, plan.attempt, arguments.node)
+    log = RunLog(arguments.spool, plan.run_id, plan.attempt, node)
     code = _train(arguments, plan, log=log, clock=clock, notice=notice, phase=Phase(phase_path(*where)))
     if arguments.report:
         lines = json.dumps(report(read_spool(log.path), born_at=born_at), indent=2)
@@ -96,20 +129,18 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(
     arguments: argparse.Namespace, plan: Plan, *, log: RunLog, clock: Clock, notice: NoticeWatch, phase: Phase
 ) -> int:
-    from .loop import train  # Late: this is where torch is loaded.
-
+    options = {name: getattr(arguments, name) for name in ("size", "seed", "steps")}
+    world = {"threads": arguments.threads, "log": log, "clock": clock, "notice": notice, "phase": phase}
     try:
-        train(
-            plan,
-            steps=arguments.steps,
-            size=arguments.size,
-            seed=arguments.seed,
-            threads=arguments.threads,
-            log=log,
-            clock=clock,
-            notice=notice,
-            phase=phase,
-        )
+        if is_distributed() or arguments.data or any(getattr(arguments, name) for name in BATCHES):
+            from .token_loop import Options, train_tokens  # Late: this is where torch is loaded.
+
+            more = {name: getattr(arguments, name) for name in (*BATCHES, *HOW, "data")}
+            train_tokens(plan, Options(**options, **more), **world)
+        else:
+            from .loop import train
+
+            train(plan, **options, **world)
     except SystemExit as stopped:
         return int(stopped.code or 0)
     return 0

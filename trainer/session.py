@@ -102,10 +102,12 @@ class SpotSession:
         self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
         self._directives: DirectiveWatch | None = None
-        self._total = 0
+        self._total, self._asked = 0, False
         self._step_began = 0.0
         self.step = 0  # Steps completed.
-        self.is_inexact = False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
+        self.is_inexact = (
+            False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
+        )
 
     def __enter__(self) -> SpotSession:
         try:
@@ -154,31 +156,39 @@ class SpotSession:
         self._obey()
 
     def _obey(self) -> None:
+        """Do what rank 0 says is to be done now; every rank does the same at the same step."""
         if self.step >= self._total:
             return  # Done, and saved on the way out.
+        self._keeper.check()
         source = self._notice.heard()
         if source is not None:
-            self._log.write("notice", source=source, assumed_s=self._plan.notice.assumed_s)
+            self._ranks.ring(source)
+        order = self._ranks.follow(self.step, self._order(source) if self._ranks.rank == 0 else None)
+        if order["notice"] is not None:
+            self._log.write("notice", source=order["notice"], assumed_s=self._plan.notice.assumed_s)
             self._stop("preempted")
-        directive = self._directives.take() if self._directives else None
-        if directive is not None and directive.full_every_s is not None:
-            self._cadence.full_every_s = directive.full_every_s
-        if directive is not None and directive.stops:
+        if order["stop"]:
             self._stop("stopped")
-        self._keeper.check()
-        asked = directive is not None and directive.word == "checkpoint_now"
-        tier = "F" if asked else self._cadence.due()
-        if tier is not None:
-            self._save_beside(tier)
+        if order["save"] is not None:
+            self._save_beside(order["save"])
+
+    def _order(self, source: str | None) -> dict[str, Any]:
+        """Return what all ranks are to do: leave for a notice or a directive, or save."""
+        notice = source or self._ranks.rung()
+        directive = self._directives.take() if self._directives and notice is None else None
+        if directive is not None:
+            self._cadence.follow(directive.full_every_s, directive.light_every_s)
+        self._asked = self._asked or (directive is not None and directive.word == "checkpoint_now")
+        due = None if self._keeper.is_busy else "F" if self._asked else self._cadence.due()
+        self._asked = self._asked and due is None  # One that is on its way is of an older state.
+        return {"notice": notice, "stop": directive is not None and directive.stops, "save": due}
 
     def _stop(self, reason: Literal["preempted", "stopped"]) -> NoReturn:
         self._save()
         raise StoppedOnPurpose(reason)
 
     def _save_beside(self, tier: Tier) -> None:
-        """Save while training goes on, where it may; a save still on its way is not overtaken."""
-        if self._keeper.is_busy:
-            return
+        """Save while training goes on, where it may."""
         self._phase.set("save", self.step)
         if not self._plan.checkpoint.asynchronous:
             self._keeper.save(self.step, tier)
@@ -211,6 +221,8 @@ class SpotSession:
             return
         token = os.environ.get(service.token_env) if service.token_env else None
         self._open.enter_context(Shipper(service.url, token, self._log.path))
+        if self._ranks.rank > 0:
+            return  # Rank 0 asks for all.
         self._directives = self._open.enter_context(DirectiveWatch(self._plan, service, self._clock, token))
 
     def __exit__(

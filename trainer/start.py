@@ -36,9 +36,7 @@ def refuse_start(plan: Plan, clock: Clock) -> None:
 
 def _not_built(plan: Plan) -> dict[str, bool]:
     return {
-        "checkpoint.light_every_s": plan.checkpoint.light_every_s is not None,
         "stores.primary_url": plan.stores.primary_url is not None,
         "stores.replica_urls": bool(plan.stores.replica_urls),
-        "stores.key_ref": plan.stores.key_ref is not None,
         "notice.poll_url": plan.notice.poll_url is not None,
     }

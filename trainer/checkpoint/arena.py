@@ -13,6 +13,7 @@ import mmap
 import os
 import sys
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ class TensorSlot:
     @property
     def bytes(self) -> int:
         """Size of what is stored."""
-        return int(np.prod(self.shape, dtype=np.int64)) * dtype_of(self.dtype).itemsize
+        return prod(self.shape) * dtype_of(self.dtype).itemsize
 
 
 class Arena:
@@ -55,6 +56,8 @@ class Arena:
         self.file = os.memfd_create("lowtide-arena")
         self._memory: mmap.mmap | None = None
         self._whole = torch.empty(0, dtype=torch.uint8)
+        self._viewed: tuple[list[TensorSlot], torch.Tensor] | None = None
+        self._views: list[torch.Tensor | None] = []
 
     def reserve(self, size: int) -> None:
         """Have room for `size` bytes, every page of it there."""
@@ -70,6 +73,13 @@ class Arena:
         except (OSError, ValueError):  # Linux before 5.14.
             np.frombuffer(memory, dtype=np.uint8)[:: mmap.PAGESIZE] = 0
         self._memory, self._whole = memory, torch.frombuffer(memory, dtype=torch.uint8)
+
+    def views(self, slots: list[TensorSlot]) -> list[torch.Tensor | None]:
+        """Return the tensor at each slot as a view, None where it is not stored here; made once per list."""
+        if self._viewed is None or self._viewed[0] is not slots or self._viewed[1] is not self._whole:
+            self._viewed = slots, self._whole
+            self._views = [None if slot.offset_bytes is None else self.view(slot) for slot in slots]
+        return self._views
 
     def view(self, slot: TensorSlot) -> torch.Tensor:
         """Return the tensor at a slot, as a view."""

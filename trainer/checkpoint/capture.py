@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -56,6 +56,17 @@ class Captured:
         return self.payload_bytes + len(self.header)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where the tensors of one rung go."""
+
+    slots: list[TensorSlot]
+    cuts: tuple[int, ...]
+    end: int
+    text: str  # The slots as JSON.
+    late: frozenset[int]  # Numbers of those that may be copied beside the next forward and backward pass.
+
+
 class TrainingState:
     """The parts of one training run.
 
@@ -76,10 +87,11 @@ class TrainingState:
     ) -> None:
         self.model, self.parts, self.config = model, dict(parts), config
         self.rank, self.world_size = rank, world_size
+        self._layouts: dict[tuple[object, ...], Layout] = {}
         self.config_digest = _digest(model, self.parts.get("optimizer"), config)
 
     def gather(self, rung: Rung = "exact") -> tuple[dict[str, Any], Tensors]:
-        """Return the state as JSON, and the tensors in it. Without an optimizer where a rung leaves it out."""
+        """Return the state as JSON, and the tensors in it; no optimizer where a rung leaves it out."""
         tensors = Tensors()
         state: dict[str, Any] = {"model": encode(self.model.state_dict(), tensors, "model")}
         for name, part in self.parts.items():
@@ -91,57 +103,72 @@ class TrainingState:
     def capture(self, step: int, arena: Arena, rung: Rung = "exact") -> Captured:
         """Lay the state as it is now out in the arena, and copy what cannot wait."""
         state, tensors = self.gather(rung)
-        slots, cuts, end = place(
-            [self._slot(number, name, tensor, rung) for number, (name, tensor) in enumerate(tensors.items)],
-            self._frozen(tensors),
-        )
-        header = {
-            "header_version": HEADER_VERSION,
-            "step": step,
-            "rung": rung,
-            "config": self.config,
-            "tensors": [asdict(slot) for slot in slots],
-            "state": state,
-        }
-        raw = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-        arena.reserve(end + len(raw))
-        arena.put(end, raw)
-        late = self._copy_what_cannot_wait(tensors, slots, arena)
+        layout = self._layout(tensors, rung)
+        head = {"header_version": HEADER_VERSION, "step": step, "rung": rung, "config": self.config}
+        raw = f'{_json(head)[:-1]},"tensors":{layout.text},"state":{_json(state)}}}'.encode()
+        arena.reserve(layout.end + len(raw))
+        arena.put(layout.end, raw)
         return Captured(
-            step=step, rung=rung, header=raw, payload_bytes=end, cuts=tuple(sorted(set(cuts))), late=late
+            step=step,
+            rung=rung,
+            header=raw,
+            payload_bytes=layout.end,
+            cuts=layout.cuts,
+            late=_copy_what_cannot_wait(tensors, layout, arena),
         )
 
-    def _slot(self, number: int, name: str, tensor: torch.Tensor, rung: Rung) -> TensorSlot:
-        live = str(tensor.dtype).removeprefix("torch.")
-        dtype = "bfloat16" if _gives_up_precision(name, tensor, rung) else live
-        if is_sharded(tensor):
-            from .distributed import chunk_of
+    def _layout(self, tensors: Tensors, rung: Rung) -> Layout:
+        """Return where each tensor goes; worked out anew only where one came, went or changed its shape."""
+        key = rung, tuple((name, tensor.dtype, tensor.shape) for name, tensor in tensors.items)
+        if key not in self._layouts:
+            slots, cuts, end = place(self._slots(tensors, rung), self._frozen(tensors))
+            self._layouts = {kept: each for kept, each in self._layouts.items() if kept[0] != rung}
+            self._layouts[key] = Layout(
+                slots=slots,
+                cuts=tuple(sorted(set(cuts))),
+                end=end,
+                text=_json([asdict(slot) for slot in slots]),
+                late=frozenset(self._may_wait(tensors)),
+            )
+        return self._layouts[key]
 
-            chunk = chunk_of(name, tensor)
-            shape, where = tuple(chunk.tensor.shape), (tuple(chunk.global_shape), tuple(chunk.starts))
-            return TensorSlot(name, dtype, shape, 0, live, *where)
-        ours = _is_own(name) or number % self.world_size == self.rank
-        return TensorSlot(name, dtype, tuple(tensor.shape), 0 if ours else None, live)
+    def _may_wait(self, tensors: Tensors) -> Iterator[int]:
+        """Yield the numbers of the parameters and of the optimizer's moments."""
+        parameters = {local_of(p).data_ptr() for p in self.model.parameters()}
+        for number, (name, tensor) in enumerate(tensors.items):
+            source = local_of(tensor)
+            moment = name.startswith("optimizer.") and source.numel() > SMALL_ELEMENTS
+            if moment or source.data_ptr() in parameters:
+                yield number
+
+    def _slots(self, tensors: Tensors, rung: Rung) -> list[TensorSlot]:
+        """Return a slot for every tensor; without an offset where another rank stores it."""
+        chunks = {} if self.world_size == 1 else self._chunks(tensors)
+        slots = []
+        for name, tensor in tensors.items:
+            live = str(tensor.dtype).removeprefix("torch.")
+            dtype = "bfloat16" if _gives_up_precision(name, tensor, rung) else live
+            chunk = chunks.get(name)
+            ours = chunk is None or chunk.saved_by == self.rank
+            whole: tuple[tuple[int, ...] | None, ...] = (None, None)
+            if chunk is not None and is_sharded(tensor):
+                whole = chunk.global_shape, chunk.starts
+            shape = tuple(local_of(tensor).shape)
+            slots.append(TensorSlot(name, dtype, shape, 0 if ours else None, live, *whole))
+        return slots
+
+    def _chunks(self, tensors: Tensors) -> dict[str, Any]:
+        """Return who holds and who stores what all ranks share; each keeps its generators and its data."""
+        from .distributed import local_chunks
+
+        shared = [(name, tensor) for name, tensor in tensors.items if not _is_own(name)]
+        return {chunk.name: chunk for chunk in local_chunks(shared, world_size=self.world_size)}
 
     def _frozen(self, tensors: Tensors) -> set[int]:
         still = {local_of(p).data_ptr() for p in self.model.parameters() if not p.requires_grad and p.numel()}
-        return {number for number, (_, each) in enumerate(tensors.items) if local_of(each).data_ptr() in still}
-
-    def _copy_what_cannot_wait(
-        self, tensors: Tensors, slots: list[TensorSlot], arena: Arena
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        parameters = {local_of(p).data_ptr() for p in self.model.parameters()}
-        late = []
-        for (name, tensor), slot in zip(tensors.items, slots, strict=True):
-            if slot.offset_bytes is None:
-                continue
-            source, view = local_of(tensor), arena.view(slot)
-            moment = name.startswith("optimizer.") and source.numel() > SMALL_ELEMENTS
-            if moment or source.data_ptr() in parameters:
-                late.append((view, source))
-            else:
-                view.copy_(source)
-        return late
+        return {
+            number for number, (_, each) in enumerate(tensors.items) if local_of(each).data_ptr() in still
+        }
 
     def refuse_other(self, config_digest: str, header: dict[str, Any]) -> None:
         """Raise OtherTraining where a checkpoint belongs to another configuration or model."""
@@ -155,6 +182,26 @@ class TrainingState:
             f"The checkpoint is of another training: {'; '.join(words)}.",
             fix="Start with the former configuration, or name another stores.local_dir in the plan.",
         )
+
+
+def _copy_what_cannot_wait(
+    tensors: Tensors, layout: Layout, arena: Arena
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Copy at once what may change at any time; return what is left, views and sources."""
+    late = []
+    for number, view in enumerate(arena.views(layout.slots)):
+        if view is None:
+            continue
+        source = local_of(tensors.items[number][1])
+        if number in layout.late:
+            late.append((view, source))
+        else:
+            view.copy_(source)
+    return late
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def copy(captured: Captured) -> None:
@@ -179,11 +226,11 @@ def _is_own(name: str) -> bool:
 
 def slots_of(header: dict[str, Any]) -> list[TensorSlot]:
     """Return where each tensor lies, as a header says it."""
-    lists = ("shape", "global_shape", "starts")
-    return [
-        TensorSlot(**{name: tuple(v) if name in lists and v is not None else v for name, v in slot.items()})
-        for slot in header["tensors"]
-    ]
+    return [TensorSlot(**{name: _tupled(v) for name, v in slot.items()}) for slot in header["tensors"]]
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _digest(model: torch.nn.Module, optimizer: Stateful | None, config: dict[str, Any]) -> str:
@@ -216,10 +263,13 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def weights_sha256(model: torch.nn.Module) -> str:
-    """Return SHA-256 over the parameters, sorted by name: each name, then its raw little-endian bytes."""
+    """Return SHA-256 over the parameters, sorted by name: each name, then its raw little-endian bytes.
+
+    Of sharded parameters it is over the parts on this rank.
+    """
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
-        flat = parameter.detach().cpu().contiguous().view(-1)
+        flat = local_of(parameter.detach()).cpu().contiguous().view(-1)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -11,24 +11,28 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import uuid4
 
 from ..crash import crash_point
+from ..errors import TrainerError
+from ..fields import to_dict
 from ..plan import Plan
 from ..runlog import RunLog
 from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
 from .crypt import Keyring
 from .lease import take
-from .manifest import Parent
-from .ranks import Alone, Ranks
+from .manifest import Parent, RankEntry
+from .ranks import Alone, RankLost, Ranks
 from .restore import Restored, restore
 from .saver import Committed, Save
 from .stores import open_store
-from .writing import InProcess, Process, Writing
+from .writing import InProcess, Process, WriterLost, Writing
 
 Tier = Literal["W", "F", "E"]
+HEADER_ROOM_BYTES = 1 << 20
 RUNGS: dict[Tier, Rung] = {"F": "exact", "W": "bf16_weights", "E": "exact"}
 
 
@@ -37,6 +41,7 @@ class Keeper:
 
     def __init__(self, plan: Plan, state: TrainingState, log: RunLog, ranks: Ranks | None = None) -> None:
         self._plan, self._state, self._log, self._ranks = plan, state, log, ranks or Alone()
+        self._beside = self._ranks.beside()  # For the thread that saves.
         self._arena = Arena()
         self._writing: Writing | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
@@ -45,6 +50,7 @@ class Keeper:
         self._copied.set()
         self._blocked_s = 0.0
         self._captured: tuple[int, int, Tier] | None = None  # Step, bytes and tier of a copy not yet joined.
+        self._newest: int | None = None  # Generation of what was restored or committed last.
         self._life, self._count = uuid4().hex[:12], 0
         self.saved_step = 0  # A state after no step is not worth a checkpoint.
         self.saved_exactly = True
@@ -101,8 +107,9 @@ class Keeper:
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         manifest = found.manifest
-        assert self._writing is not None
-        self._writing.adopt(manifest.generation, sorted(found.damaged))
+        where = url if found.store else None
+        self._the_writing.adopt(manifest.generation, sorted(found.damaged), where)
+        self._newest = None if found.store else manifest.generation
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
         self._log.write(
             "restored",
@@ -120,7 +127,9 @@ class Keeper:
 
     def _warm(self) -> None:
         slots = self._state.gather()[1].items
-        self._arena.reserve(sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20))
+        self._arena.reserve(
+            sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20)
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -128,9 +137,14 @@ class Keeper:
         return self._under_way is not None and not self._under_way.done()
 
     def begin(self, step: int, tier: Tier, rung: Rung | None = None) -> bool:
-        """Start to save the state after `step` steps; False where a save is on its way already."""
-        if self.is_busy:
+        """Start to save the state after `step` steps; False where a save is on its way already.
+
+        Rank 0 decides for all: where another rank's part is still on its way, that one waits for it.
+        """
+        if self.is_busy and self._ranks.rank == 0:
             return False
+        if self._ranks.rank > 0:
+            self.finish()
         self.check()
         began = time.perf_counter()
         self._log_captured()
@@ -192,11 +206,10 @@ class Keeper:
             return
         began = time.perf_counter()
         self.begin(step, tier, rung)
-        self._captured, waiting = None, self._captured
+        told, self._captured = self._captured, None
         self.finish()
-        if waiting is not None:  # All of it was standstill.
-            self._captured, self._blocked_s = waiting, time.perf_counter() - began
-            self._log_captured()
+        self._captured, self._blocked_s = told, time.perf_counter() - began  # All of it was standstill.
+        self._log_captured()
 
     def _save(self, captured: Captured, save: Save, began: float) -> None:
         try:
@@ -205,29 +218,56 @@ class Keeper:
             crash_point("capture.after_copy")
         finally:
             self._copied.set()
-        assert self._writing is not None
-        done = self._commit(self._writing, save)
+        done = self._commit(self._the_writing, save)
         self.saved_step, self.saved_exactly = save.step, save.exact
         if done is not None:
+            self._newest = done.manifest.generation
             self._report(done, captured.bytes, time.perf_counter() - began)
-            self._writing.sweep()
+            self._the_writing.sweep()
+
+    @property
+    def _the_writing(self) -> Writing:
+        assert self._writing is not None, "restore comes first"
+        return self._writing
 
     def _commit(self, writing: Writing, save: Save) -> Committed | None:
         """Write and commit; on other ranks than 0, write and learn of the commit."""
         if self._ranks.world_size == 1:
-            return writing.save(save)
-        from ..fields import to_dict
-        from .manifest import RankEntry
-
-        entries = self._ranks.gather(f"wrote-{save.save_id}", to_dict(writing.write(save)))
-        done = None
-        if self._ranks.rank == 0:
-            done = writing.commit(save.save_id, [RankEntry(**each) for each in entries])
+            return self._save_alone(writing, save)
+        entries = self._write_together(writing, save)
+        done = writing.commit(save.save_id, entries) if self._ranks.rank == 0 else None
         told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
-        told = self._ranks.gather(f"committed-{save.save_id}", told)[0]
+        told = self._beside.gather(f"committed-{save.save_id}", told)[0]
         if done is None:
             writing.learn(save.save_id, Parent(**told))
         return done
+
+    def _save_alone(self, writing: Writing, save: Save) -> Committed:
+        """Save; where the writer process was killed, once more with a new one: the arena still holds it all."""
+        try:
+            return writing.save(save)
+        except WriterLost:
+            writing.close()
+            self._writing = again = self._open_writing()
+            if self._newest is not None:
+                again.adopt(self._newest, [], None)
+            return again.save(replace(save, save_id=f"{save.save_id}-again"))
+
+    def _write_together(self, writing: Writing, save: Save) -> list[RankEntry]:
+        """Write this rank's part; return every rank's, or raise what any of them met."""
+        trouble: Exception | None = None
+        told: dict[str, Any] = {}
+        try:
+            told["entry"] = to_dict(writing.write(save))
+        except (TrainerError, OSError) as met:
+            trouble, told["trouble"] = met, str(met)
+        answers = self._beside.gather(f"wrote-{save.save_id}", told)
+        if trouble is not None:
+            raise trouble
+        for rank, answer in enumerate(answers):
+            if "trouble" in answer:
+                raise RankLost(f"Rank {rank} could not save: {answer['trouble']}", fix="See its log.")
+        return [RankEntry(**answer["entry"]) for answer in answers]
 
     def _report(self, done: Committed, size: int, seconds: float) -> None:
         manifest = done.manifest

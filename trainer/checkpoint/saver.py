@@ -9,7 +9,7 @@ No torch here: this runs in a process that never loads it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -22,6 +22,7 @@ from .frames import FrameWriter, Known, cut
 from .layout import blob_key, manifest_key, next_generation, rank_key
 from .lease import refuse_zombie
 from .manifest import (
+    Block,
     Manifest,
     Parent,
     RankEntry,
@@ -100,21 +101,38 @@ class Saver:
             return None
         return self._secret.wrapped_by(self._keyring)
 
-    def adopt(self, generation: int, damaged: frozenset[str] = frozenset()) -> None:
-        """Go on from a checkpoint in the store: as parent, with its secret and its blocks but damaged ones."""
-        root = read_root(self.store, generation, self._keyring)
+    def adopt(
+        self, generation: int, damaged: frozenset[str] = frozenset(), elsewhere: Store | None = None
+    ) -> None:
+        """Go on from a checkpoint: its secret, and its blocks but for damaged ones.
+
+        Args:
+            elsewhere: The store that holds it, where ours does not; its blocks are then not ours to name.
+        """
+        root = read_root(elsewhere or self.store, generation, self._keyring)
         self.parent = Parent(generation=generation, sha256=root.sha256)
         if root.unlocked is not None:
             self._secret, self.wrapped = root.unlocked, root.secret
             if self._keyring is not None and root.secret and root.secret.key_id != self._keyring.newest[0]:
                 self.wrapped = self._wrap()  # The key was rotated.
-        if root.manifest.tier == "F":
+        if root.manifest.tier == "F" and elsewhere is None:
             readers = [Reader(self.store, root, entry) for entry in root.manifest.ranks]
             known = {address: each for reader in readers for address, each in _known(reader.rank).items()}
             self._full = {address: each for address, each in known.items() if address not in damaged}
 
     def write(self, save: Save, memory: memoryview) -> RankEntry:
         """Write a save's blocks and this rank's manifest, durably. It does not exist before `commit`.
+
+        Args:
+            memory: The payload, and right behind it the header.
+
+        Raises: As `write_pieces`.
+        """
+        end = save.payload_bytes
+        return self.write_pieces(save, memory[end : end + save.header_bytes], [memory[:end]])
+
+    def write_pieces(self, save: Save, header: memoryview, pieces: Sequence[memoryview]) -> RankEntry:
+        """Write a payload that lies in several pieces of memory; each begins a block of its own.
 
         Raises:
             FencedOut: A newer attempt has committed.
@@ -132,7 +150,7 @@ class Saver:
             known=self._full if save.tier == "F" else {},
         )
         try:
-            rank = self._write_blocks(save, memory, frames)
+            rank = self._write_blocks(save, header, pieces, frames)
             frames.commit()
         except BaseException:
             frames.abort()
@@ -150,21 +168,26 @@ class Saver:
             bytes=save.payload_bytes + save.header_bytes,
         )
 
-    def _write_blocks(self, save: Save, memory: memoryview, frames: FrameWriter) -> RankManifest:
-        end = save.payload_bytes
-        header, of_header = frames.add(memory[end : end + save.header_bytes])
-        codec = self._codec_of(save, memory[:end])
+    def _write_blocks(
+        self, save: Save, header: memoryview, pieces: Sequence[memoryview], frames: FrameWriter
+    ) -> RankManifest:
+        of_header, places = frames.add(header)
+        of_payload: list[Block] = []
+        codec = self._codec_of(save, pieces[0]) if pieces else "raw"
         base = self._keyframe_blocks() if codec == "d2z" else None
-        payload, of_payload = frames.add(memory[:end], save.cuts, codec, base)
+        for piece in pieces:
+            blocks, at = frames.add(piece, save.cuts, codec, base)
+            of_payload += blocks
+            places += at
         return RankManifest(
             run_id=self._run_id,
             save_id=save.save_id,
             rank=self._rank,
             world_size=self._world_size,
-            header=tuple(header),
-            payload=tuple(payload),
+            header=tuple(of_header),
+            payload=tuple(of_payload),
             salts=tuple(frames.salts),
-            places=tuple(of_header + of_payload),
+            places=tuple(places),
         )
 
     def _codec_of(self, save: Save, payload: memoryview) -> Codec:

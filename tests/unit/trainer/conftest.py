@@ -15,6 +15,8 @@ from trainer.plan import Plan
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "plan.json"
 
+OF_CHECKPOINT = ("light_every_s", "asynchronous", "allow_inexact", "codec")
+
 
 @pytest.fixture
 def example() -> dict[str, Any]:
@@ -28,10 +30,13 @@ def make_plan(tmp_path: Path) -> Callable[..., Plan]:
 
     def make(*, attempt: int = 1, full_every_s: float = 1e9, retention: int = 3, **changes: Any) -> Plan:
         plan = Plan.read(EXAMPLE)
+        of_checkpoint = {name: changes.pop(name) for name in OF_CHECKPOINT if name in changes}
         return replace(
             plan,
             attempt=attempt,
-            checkpoint=replace(plan.checkpoint, full_every_s=full_every_s, retention=retention),
+            checkpoint=replace(
+                plan.checkpoint, full_every_s=full_every_s, retention=retention, **of_checkpoint
+            ),
             stores=replace(plan.stores, local_dir=str(tmp_path / "checkpoints")),
             expires_at=datetime(2999, 1, 1, tzinfo=UTC),
             **{"service": None, **changes},

@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,10 @@ from trainer.clock import Clock, ClockFile
 from trainer.directive import DirectiveWatch, parse
 from trainer.errors import PlanError, ServiceUnreachable
 from trainer.notice import NoticeWatch
-from trainer.plan import PlanService
+from trainer.plan import Plan, PlanService
 from trainer.start import refuse_start
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "plan.json"
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 WALL = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -56,28 +58,51 @@ def test_a_clock_file_is_read_strictly(tmp_path):
         Clock.read(tmp_path / "absent.json")
 
 
+def cadence_of(*, compression=1.0, **intervals):
+    plan = Plan.read(EXAMPLE).checkpoint
+    return Cadence(replace(plan, **{"full_every_s": 600.0, **intervals}), compression=compression)
+
+
 def test_a_save_is_due_after_so_many_useful_market_seconds():
     # 600 market seconds at compression 60 are 10 real ones.
-    cadence = Cadence(full_every_s=600.0, max_lost_work_s=None, compression=60.0)
+    cadence = cadence_of(compression=60.0)
     cadence.worked(9.9)
-    assert not cadence.due()
+    assert cadence.due() is None
     cadence.worked(0.1)
-    assert cadence.due()
-    cadence.saved()
-    assert not cadence.due()
+    assert cadence.due() == "F"
+    cadence.saved("F")
+    assert cadence.due() is None
 
 
 def test_the_work_one_may_lose_caps_the_interval():
-    cadence = Cadence(full_every_s=600.0, max_lost_work_s=60.0, compression=1.0)
+    cadence = cadence_of(max_lost_work_s=60.0)
     cadence.worked(60.0)
-    assert cadence.due()
+    assert cadence.due() == "F"
+
+
+def test_light_saves_come_between_and_a_full_one_stands_for_both():
+    cadence = cadence_of(light_every_s=250.0)
+    told = []
+    for _ in range(12):  # By hand, in steps of 100 s: light at 300, full at 600, light at 900, full at 1200.
+        cadence.worked(100.0)
+        told.append(cadence.due())
+        if told[-1]:
+            cadence.saved(told[-1])
+    assert told == [None, None, "W", None, None, "F"] * 2
 
 
 def test_a_directive_changes_the_interval():
-    cadence = Cadence(full_every_s=600.0, max_lost_work_s=None, compression=1.0)
+    cadence = cadence_of()
     cadence.worked(60.0)
-    cadence.full_every_s = 30.0
-    assert cadence.due()
+    cadence.follow(30.0, None)
+    assert cadence.due() == "F"
+
+
+def test_a_directive_for_light_saves_makes_none_where_the_plan_has_none():
+    cadence = cadence_of()
+    cadence.follow(None, 5.0)
+    cadence.worked(60.0)
+    assert cadence.due() is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -141,10 +166,8 @@ def test_an_expired_plan_does_not_start_by_the_markets_clock(make_plan):
 
 def test_protection_we_cannot_give_is_refused(make_plan):
     plan = make_plan()
-    plan = replace(plan, stores=replace(plan.stores, key_ref="kms://a", replica_urls=("s3://b",)))
-    with pytest.raises(
-        PlanError, match=r"stores.replica_urls, stores.key_ref, which this trainer does not do"
-    ):
+    plan = replace(plan, stores=replace(plan.stores, replica_urls=("s3://b",)))
+    with pytest.raises(PlanError, match=r"stores.replica_urls, which this trainer does not do"):
         refuse_start(plan, Clock())
 
 

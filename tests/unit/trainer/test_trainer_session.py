@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from trainer.adamw import AdamW
-from trainer.checkpoint.restore import list_checkpoints
+from trainer.checkpoint.stores import open_store
+from trainer.checkpoint.verify import list_checkpoints
 from trainer.directive import Directive
 from trainer.errors import NoValidCheckpoint, PlanError, TrainerError
 from trainer.notice import NoticeWatch
@@ -69,6 +70,10 @@ def train(session, total, *, at_step=None, do=None):
             session.tick(loss=1.0 / (step + 1), tokens=4)
 
 
+def listed(tmp_path):
+    return list_checkpoints(open_store(str(tmp_path / "checkpoints")))
+
+
 def events(tmp_path, attempt=1, kind=None):
     found = read_spool(tmp_path / "spool" / f"attempt-{attempt}-node-0.jsonl")
     return [event for event in found if kind in (None, event["event"])]
@@ -92,12 +97,97 @@ def test_a_pause_is_the_whole_standstill_and_holds_the_commit(tmp_path, start, m
 def test_a_save_is_made_when_it_is_due(tmp_path, start, make_plan):
     train(start(make_plan(full_every_s=1e-9)), 3)  # Due after any work at all.
     assert [event["step"] for event in events(tmp_path, kind="committed")] == [1, 2, 3]
-    assert [row.generation for row in list_checkpoints(tmp_path / "checkpoints")] == [3, 2, 1]
+    assert [row.generation for row in listed(tmp_path)] == [3, 2, 1]
+
+
+def test_an_asynchronous_run_saves_beside_its_steps_and_ends_with_the_last(tmp_path, start, make_plan):
+    plan = make_plan(full_every_s=1e-9, asynchronous=True)
+    session = start(plan)
+    with session:
+        for step in session.steps(40):
+            session._keeper.join()  # As the optimizer's hook does.
+            session.tick(loss=1.0 / (step + 1), tokens=4)
+    committed = [event["step"] for event in events(tmp_path, kind="committed")]
+    assert committed[0] == 1
+    assert committed == sorted(set(committed))
+    assert committed[-1] == 40  # The save of the end, whatever was on its way.
+    assert listed(tmp_path)[0].valid
+
+
+def test_what_is_copied_late_is_the_state_at_the_tick(tmp_path, told, make_plan):
+    """Weights change in every step; each checkpoint holds those of its own step and no others."""
+    model = torch.nn.Linear(512, 512, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    plan = make_plan(full_every_s=1e-9, asynchronous=True, retention=100)
+    log = RunLog(tmp_path / "spool", plan.run_id, 1, "0")
+    with torch.no_grad():
+        model.weight.zero_()
+    with SpotSession(plan, model=model, optimizer=optimizer, log=log, notice=told) as session:
+        for _ in session.steps(30):
+            model.weight.grad = -torch.ones_like(model.weight)  # Each step adds one to every weight.
+            optimizer.step()
+            session.tick(loss=0.0, tokens=1)
+    saved = sorted(row.step for row in listed(tmp_path))
+    assert len(saved) > 1
+    for step in saved:
+        keep_only(tmp_path, step)
+        again = SpotSession(make_plan(attempt=2), model=model, optimizer=optimizer, log=log, notice=told)
+        again._keeper.restore()
+        assert (model.weight == step).all()
+
+
+def keep_only(tmp_path, step):
+    """Hide every manifest but that of one step."""
+    rows = {row.step: row.generation for row in listed(tmp_path)}
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(exist_ok=True)
+    manifests = tmp_path / "checkpoints" / "manifests"
+    for path in [*hidden.iterdir()]:
+        path.rename(manifests / path.name)
+    rows = {row.step: row.generation for row in listed(tmp_path)}
+    for path in [*manifests.iterdir()]:
+        if path.stem != f"{rows[step]:09d}":
+            path.rename(hidden / path.name)
+
+
+def test_light_saves_come_between_full_ones(tmp_path, start, make_plan):
+    train(start(make_plan(full_every_s=1e9, light_every_s=1e-9)), 3)
+    assert [(e["step"], e["tier"], e["exact"]) for e in events(tmp_path, kind="committed")] == [
+        (1, "W", False),
+        (2, "W", False),
+        (3, "F", True),  # The end is saved exactly.
+    ]
+
+
+def test_a_start_from_a_light_save_says_so(tmp_path, start, told, make_plan):
+    with pytest.raises(ZeroDivisionError):
+        train(start(make_plan(light_every_s=1e-9)), 9, at_step=4, do=lambda: 1 / 0)
+    session = start(make_plan(attempt=2, allow_inexact=True))
+    train(session, 5)
+    assert session.is_inexact
+    assert events(tmp_path, 2, "restored")[0]["step"] == 4
+
+
+def test_a_scheduler_and_a_scaler_are_carried_over(tmp_path, start, told, make_plan):
+    class Part:
+        def __init__(self, value):
+            self.value = value
+
+        def state_dict(self):
+            return {"value": self.value}
+
+        def load_state_dict(self, state_dict):
+            self.value = state_dict["value"]
+
+    train(start(make_plan(), scheduler=Part(3), scaler=Part(1024.0)), 2)
+    scheduler, scaler = Part(0), Part(0.0)
+    train(start(make_plan(attempt=2), scheduler=scheduler, scaler=scaler), 2)
+    assert (scheduler.value, scaler.value) == (3, 1024.0)
 
 
 def test_retention_is_the_plans(tmp_path, start, make_plan):
     train(start(make_plan(full_every_s=1e-9, retention=2)), 5)
-    assert [row.step for row in list_checkpoints(tmp_path / "checkpoints")] == [5, 4]
+    assert [row.step for row in listed(tmp_path)] == [5, 4]
 
 
 def test_a_notice_in_mid_step_saves_commits_and_leaves_with_75(tmp_path, start, told, make_plan):
@@ -107,7 +197,7 @@ def test_a_notice_in_mid_step_saves_commits_and_leaves_with_75(tmp_path, start, 
     assert events(tmp_path, kind="notice")[0]["source"] == "SIGTERM"
     assert events(tmp_path, kind="committed")[0]["step"] == 5  # The step it struck was finished.
     assert events(tmp_path)[-1]["reason"] == "preempted"
-    assert list_checkpoints(tmp_path / "checkpoints")[0].valid
+    assert listed(tmp_path)[0].valid
 
 
 def test_a_notice_before_the_first_step_leaves_without_a_save(tmp_path, start, told, make_plan):
@@ -155,7 +245,7 @@ def test_a_users_mistake_ends_the_attempt_as_failed_and_is_not_saved(tmp_path, s
     with pytest.raises(ZeroDivisionError):
         train(start(make_plan()), 3, at_step=1, do=lambda: 1 / 0)
     assert events(tmp_path)[-1]["reason"] == "failed"
-    assert list_checkpoints(tmp_path / "checkpoints") == []
+    assert listed(tmp_path) == []
 
 
 def test_a_step_without_a_tick_is_refused(start, make_plan):
@@ -217,14 +307,14 @@ def test_a_directive_to_move_saves_commits_and_leaves_with_75(tmp_path, start, m
     server.server_close()
     assert left.value.code == 75
     assert events(tmp_path)[-1]["reason"] == "stopped"
-    newest = list_checkpoints(tmp_path / "checkpoints")[0]
+    newest = listed(tmp_path)[0]
     assert newest.step == events(tmp_path, kind="step")[-1]["step"]
 
 
 def test_checkpoint_now_saves_after_the_step_and_goes_on(tmp_path, start, make_plan):
     session = start(make_plan())
     session._directives = directives = Directives()
-    now = Directive(word="checkpoint_now", full_every_s=None, reason="")
+    now = Directive(word="checkpoint_now", full_every_s=None, light_every_s=None, reason="")
     train(session, 3, at_step=0, do=lambda: setattr(directives, "directive", now))
     assert [event["step"] for event in events(tmp_path, kind="committed")] == [1, 3]
 
@@ -232,7 +322,7 @@ def test_checkpoint_now_saves_after_the_step_and_goes_on(tmp_path, start, make_p
 def test_a_directive_may_shorten_the_interval(tmp_path, start, make_plan):
     session = start(make_plan())
     session._directives = directives = Directives()
-    often = Directive(word="continue", full_every_s=1e-9, reason="")
+    often = Directive(word="continue", full_every_s=1e-9, light_every_s=None, reason="")
     train(session, 4, at_step=1, do=lambda: setattr(directives, "directive", often))
     assert [event["step"] for event in events(tmp_path, kind="committed")] == [2, 3, 4]
 
