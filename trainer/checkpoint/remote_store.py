@@ -69,11 +69,6 @@ class ObjectStore:
             options=self._options,
         )
 
-    def _renew(self) -> None:
-        if self._renewed is not None:
-            self._renewed.forget()
-        self._raw = self._open(0)  # obstore keeps credentials for a moment, whatever they say of themselves.
-
     def create(self, key: str, data: bytes | memoryview) -> bool:
         """Create an object; False where another exists. One that we ourselves made unawares is ours."""
         checked_key(key)
@@ -232,7 +227,7 @@ class ObjectStore:
             act,
             url=self.url,
             patience_s=self.patience_s,
-            renew=None if self._renewed is None else self._renew,
+            renew=None if self._renewed is None else self._renewed.forget,
             absent_passes=absent_passes,
         )
 

@@ -168,14 +168,9 @@ class Tokens:
 
     def __call__(self):
         self.given += 1
-        self.proxy.valid_token = f"t{self.given}"
+        self.proxy.valid_tokens = {f"t{self.given - before}" for before in range(8)}  # Of requests under way.
         expires_at = None if self.lasts is None else datetime.now(UTC) + self.lasts
-        return {
-            "access_key_id": "a",
-            "secret_access_key": "s",
-            "token": f"t{self.given}",
-            "expires_at": expires_at,
-        }
+        return {**KEYS, "token": f"t{self.given}", "expires_at": expires_at}
 
 
 def test_a_token_that_is_refused_is_renewed_and_the_request_sent_again(proxy, behind, folder):
