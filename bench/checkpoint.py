@@ -1,4 +1,4 @@
-"""Checkpoints beside a training: standstill, slowdown, memory, durable saves, verified restores, light saves."""
+"""Checkpoints beside a training: standstill, slowdown, memory, durable saves, restores, light saves."""
 
 from __future__ import annotations
 
@@ -63,8 +63,12 @@ def beside(bench: Bench, room: Path, n: int) -> None:
     bench.figure(
         "first save against the later ones, until durable", first / then, unit="times", better="lower",
         must=2.0, aim=1.2, n=n, first_s=round(first, 3), later_s=round(then, 3),
-        process_peer=round(taken["process"][0].durable_s / _median(s.durable_s for s in steady["process"]), 2),
+        process_peer=round(_first_against_later(taken["process"]), 2),
     )  # fmt: skip
+
+
+def _first_against_later(taken: list[Saved]) -> float:
+    return taken[0].durable_s / _median(s.durable_s for s in taken[1:])
 
 
 def memory(bench: Bench, room: Path) -> None:

@@ -1,4 +1,4 @@
-"""Our saves as they ship: one arena, a writer process, AES-GCM, xxh3 and BLAKE3, the commit protocol, fsync."""
+"""Our saves as they ship: one arena, a writer process, AES-GCM, xxh3, BLAKE3, the commit protocol, fsync."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def train(
         phase=phase,
     ) as session:
         for step in session.steps(steps):
-            optimizer.lr = learning_rate(step, steps)
+            optimizer.lr = learning_rate(step, steps) * session.lr_factor
             loss = model.loss(text.batch(step))
             loss.backward()  # type: ignore[no-untyped-call]
             clip_gradients(model, MOST_GRADIENT)

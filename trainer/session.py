@@ -38,6 +38,7 @@ from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
 from .start import refuse_start
 
 STOPPED = 75
+REWARM_STEPS = 100  # Moments that are gone come back at about 1 / (1 - beta2) steps.
 
 
 class StoppedOnPurpose(SystemExit):
@@ -103,9 +104,11 @@ class SpotSession:
         self._open = ExitStack()
         self._directives: DirectiveWatch | None = None
         self._total, self._asked = 0, False
-        self._step_began = 0.0
+        self._step_began, self._began = 0.0, 0
         self.step = 0  # Steps completed.
-        self.is_inexact = False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
+        self.is_inexact = (
+            False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
+        )
 
     def __enter__(self) -> SpotSession:
         try:
@@ -121,10 +124,18 @@ class SpotSession:
             raise
         return self
 
+    @property
+    def lr_factor(self) -> float:
+        """What to multiply the learning rate by: 1, but for the first steps after an inexact restore."""
+        if not self.is_inexact:
+            return 1.0
+        return min(1.0, (self.step - self._began + 1) / REWARM_STEPS)
+
     def _restore(self) -> None:
         found = self._keeper.restore()
         if found is not None:
             self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
+            self._began = self.step
 
     def steps(self, total: int) -> Iterator[int]:
         """Yield the numbers of the steps still to do, counted from 0, up to `total` in all."""
@@ -164,14 +175,14 @@ class SpotSession:
         order = self._ranks.follow(self.step, self._order(source) if self._ranks.rank == 0 else None)
         if order["notice"] is not None:
             self._log.write("notice", source=order["notice"], assumed_s=self._plan.notice.assumed_s)
-            self._stop("preempted")
+            self._leave_in_a_hurry()
         if order["stop"]:
             self._stop("stopped")
         if order["save"] is not None:
             self._save_beside(order["save"])
 
     def _order(self, source: str | None) -> dict[str, Any]:
-        """Return what all ranks are to do: a notice that any of them heard, a directive, a save that is due."""
+        """Return what all ranks are to do: leave for a notice or a directive, or save."""
         notice = source or self._ranks.rung()
         directive = self._directives.take() if self._directives and notice is None else None
         if directive is not None:
@@ -180,6 +191,15 @@ class SpotSession:
         due = None if self._keeper.is_busy else "F" if self._asked else self._cadence.due()
         self._asked = self._asked and due is None  # One that is on its way is of an older state.
         return {"notice": notice, "stop": directive is not None and directive.stops, "save": due}
+
+    def _leave_in_a_hurry(self) -> NoReturn:
+        """Save what fits into the notice, and leave."""
+        notice = self._plan.notice
+        self._phase.set("save", self.step)
+        choice = self._keeper.emergency(self.step, notice.assumed_s or notice.nominal_s)
+        if choice.rung is None:
+            print(f"lowtide-run: nothing is saved: {choice.reason}", file=sys.stderr)
+        raise StoppedOnPurpose("preempted")
 
     def _stop(self, reason: Literal["preempted", "stopped"]) -> NoReturn:
         self._save()

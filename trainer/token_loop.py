@@ -93,7 +93,7 @@ def train_tokens(
         with session, _giving_up_with(among.get("ranks")):
             for step in session.steps(options.steps):
                 at = outer.steps_of_all if outer else step
-                loss = training.step(learning_rate(at, options.steps))
+                loss = training.step(learning_rate(at, options.steps) * session.lr_factor)
                 if outer:
                     outer.after_step()
                 session.tick(loss=loss, tokens=training.tokens_per_step)

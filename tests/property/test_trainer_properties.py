@@ -123,7 +123,9 @@ def committed(request):
                 header_bytes=len(captured.header),
             )
             saver.commit(save.save_id, (saver.write(save, arena.memory[: captured.bytes]),))
-        files = {path.relative_to(room): path.read_bytes() for path in Path(room).rglob("*") if path.is_file()}
+        files = {
+            path.relative_to(room): path.read_bytes() for path in Path(room).rglob("*") if path.is_file()
+        }
         return keyring, files
 
 

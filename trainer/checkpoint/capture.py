@@ -91,7 +91,7 @@ class TrainingState:
         self.config_digest = _digest(model, self.parts.get("optimizer"), config)
 
     def gather(self, rung: Rung = "exact") -> tuple[dict[str, Any], Tensors]:
-        """Return the state as JSON, and the tensors in it. Without an optimizer where a rung leaves it out."""
+        """Return the state as JSON, and the tensors in it; no optimizer where a rung leaves it out."""
         tensors = Tensors()
         state: dict[str, Any] = {"model": encode(self.model.state_dict(), tensors, "model")}
         for name, part in self.parts.items():
@@ -116,6 +116,11 @@ class TrainingState:
             cuts=layout.cuts,
             late=_copy_what_cannot_wait(tensors, layout, arena),
         )
+
+    def size(self, rung: Rung) -> int:
+        """Return how many bytes of tensors this rank would save."""
+        tensors = self.gather(rung)[1]
+        return self._layout(tensors, rung).end
 
     def _layout(self, tensors: Tensors, rung: Rung) -> Layout:
         """Return where each tensor goes; worked out anew only where one came, went or changed its shape."""
@@ -166,7 +171,9 @@ class TrainingState:
 
     def _frozen(self, tensors: Tensors) -> set[int]:
         still = {local_of(p).data_ptr() for p in self.model.parameters() if not p.requires_grad and p.numel()}
-        return {number for number, (_, each) in enumerate(tensors.items) if local_of(each).data_ptr() in still}
+        return {
+            number for number, (_, each) in enumerate(tensors.items) if local_of(each).data_ptr() in still
+        }
 
     def refuse_other(self, config_digest: str, header: dict[str, Any]) -> None:
         """Raise OtherTraining where a checkpoint belongs to another configuration or model."""
@@ -224,11 +231,11 @@ def _is_own(name: str) -> bool:
 
 def slots_of(header: dict[str, Any]) -> list[TensorSlot]:
     """Return where each tensor lies, as a header says it."""
-    lists = ("shape", "global_shape", "starts")
-    return [
-        TensorSlot(**{name: tuple(v) if name in lists and v is not None else v for name, v in slot.items()})
-        for slot in header["tensors"]
-    ]
+    return [TensorSlot(**{name: _tupled(v) for name, v in slot.items()}) for slot in header["tensors"]]
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _digest(model: torch.nn.Module, optimizer: Stateful | None, config: dict[str, Any]) -> str:

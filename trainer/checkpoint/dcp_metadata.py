@@ -1,4 +1,4 @@
-"""The metadata of torch's distributed checkpoints as JSON: theirs is a pickle, which runs code when it is read."""
+"""The metadata of torch's distributed checkpoints as JSON: theirs is a pickle, which runs code when read."""
 
 from __future__ import annotations
 

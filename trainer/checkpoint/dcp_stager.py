@@ -1,4 +1,4 @@
-"""Stages for `dcp.async_save` into one stretch of memory, made once: theirs takes fresh memory for every save."""
+"""Stages for `dcp.async_save` into memory made once: torch's own takes fresh memory for every save."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .tree import is_sharded, local_of
 class ArenaStager(AsyncStager):
     """Copies a state into an arena beside the training.
 
-    Wait for `staging_completion` of what `dcp.async_save` returns before the optimizer's next step, and let one
-    save be uploaded before the next is staged: there is one arena. Close it when training is over.
+    Wait for `staging_completion` of what `dcp.async_save` returns before the optimizer's next step, and let
+    one save be uploaded before the next is staged: there is one arena. Close it when training is over.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,13 @@ class ArenaStager(AsyncStager):
         """The caller waits for the staging when it must, not we."""
         return False
 
-    def stage(self, state_dict: dict[str, Any]) -> Future[dict[str, Any]]:  # type: ignore[override]
+    def stage(self, state_dict: dict[str, Any]) -> Future[dict[str, Any]]:
         """Return the copy, when it is made."""
         tensors: list[torch.Tensor] = []
         _collect(state_dict, tensors)
         slots = [
-            TensorSlot("", str(t.dtype).removeprefix("torch."), tuple(local_of(t).shape), 0, "") for t in tensors
+            TensorSlot("", str(t.dtype).removeprefix("torch."), tuple(local_of(t).shape), 0, "")
+            for t in tensors
         ]
         placed, _, end = place(slots, set())
         self._arena.reserve(end)
@@ -54,6 +55,11 @@ class ArenaStager(AsyncStager):
         """Give the memory back."""
         self._pool.shutdown()
         self._arena.close()
+
+
+def _slot(local: torch.Tensor) -> TensorSlot:
+    dtype = str(local.dtype).removeprefix("torch.")
+    return TensorSlot("", dtype, tuple(local.shape), 0, dtype)
 
 
 def _collect(value: Any, tensors: list[torch.Tensor]) -> None:

@@ -167,7 +167,9 @@ class StoreReader(StorageReader):
             if root.manifest.run_id == self._run_id and self._step in (None, root.manifest.step):
                 return root
         step = "" if self._step is None else f" of step {self._step}"
-        raise NoValidCheckpoint(f"{self._store.url} holds no checkpoint{step} of {self._run_id}.", fix="List it.")
+        raise NoValidCheckpoint(
+            f"{self._store.url} holds no checkpoint{step} of {self._run_id}.", fix="List it."
+        )
 
     def set_up_storage_reader(
         self, metadata: Metadata, is_coordinator: bool, *args: Any, **kwargs: Any

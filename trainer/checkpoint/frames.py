@@ -97,7 +97,8 @@ class FrameWriter:
         base: Iterator[memoryview] | None = None,
     ) -> tuple[list[Block], list[Place]]:
         """Write a stretch; return its blocks and where each lies. `base` yields the keyframe's blocks."""
-        blocks, places = [], []
+        blocks: list[Block] = []
+        places: list[Place] = []
         waiting: list[Future[tuple[Block, memoryview | bytes | None, bytearray | None]]] = []
         for plain in cut(stretch, cuts):
             of_base = next(base) if base is not None else None

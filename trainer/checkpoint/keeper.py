@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -22,15 +23,18 @@ from ..runlog import RunLog
 from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
 from .crypt import Keyring
+from .ladder import Choice, Speeds, choose
 from .lease import take
 from .manifest import Parent, RankEntry
 from .ranks import Alone, RankLost, Ranks
 from .restore import Restored, restore
 from .saver import Committed, Save
 from .stores import open_store
-from .writing import InProcess, Process, Writing
+from .writing import InProcess, Process, WriterLost, Writing
 
 Tier = Literal["W", "F", "E"]
+SPEEDS_KEPT = 30
+HEADER_ROOM_BYTES = 1 << 20
 RUNGS: dict[Tier, Rung] = {"F": "exact", "W": "bf16_weights", "E": "exact"}
 
 
@@ -48,6 +52,8 @@ class Keeper:
         self._copied.set()
         self._blocked_s = 0.0
         self._captured: tuple[int, int, Tier] | None = None  # Step, bytes and tier of a copy not yet joined.
+        self._newest: int | None = None  # Generation of what was restored or committed last.
+        self._taken: list[tuple[int, float]] = []  # Bytes and seconds of each save, commit included.
         self._life, self._count = uuid4().hex[:12], 0
         self.saved_step = 0  # A state after no step is not worth a checkpoint.
         self.saved_exactly = True
@@ -104,8 +110,9 @@ class Keeper:
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         manifest = found.manifest
-        assert self._writing is not None
-        self._writing.adopt(manifest.generation, sorted(found.damaged))
+        where = url if found.store else None
+        self._the_writing.adopt(manifest.generation, sorted(found.damaged), where)
+        self._newest = None if found.store else manifest.generation
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
         self._log.write(
             "restored",
@@ -123,7 +130,9 @@ class Keeper:
 
     def _warm(self) -> None:
         slots = self._state.gather()[1].items
-        self._arena.reserve(sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20))
+        self._arena.reserve(
+            sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20)
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -200,11 +209,36 @@ class Keeper:
             return
         began = time.perf_counter()
         self.begin(step, tier, rung)
-        self._captured, waiting = None, self._captured
+        told, self._captured = self._captured, None
         self.finish()
-        if waiting is not None:  # All of it was standstill.
-            self._captured, self._blocked_s = waiting, time.perf_counter() - began
-            self._log_captured()
+        self._captured, self._blocked_s = told, time.perf_counter() - began  # All of it was standstill.
+        self._log_captured()
+
+    def emergency(self, step: int, left_s: float) -> Choice:
+        """Save as much as still fits, before the machine is taken; return what was chosen.
+
+        A save on its way is finished first: the arena is one, and what it holds is nearly safe. Where the
+        plan allows no inexact checkpoints a smaller rung would help nobody, and the exact one is tried.
+        """
+        until = time.monotonic() + left_s
+        self.finish()
+        if step == self.saved_step and self.saved_exactly:
+            return Choice(rung="exact", reason="This step is committed already.")
+        choice = choose(until - time.monotonic(), self._rungs(), self._speeds())
+        if not self._plan.checkpoint.allow_inexact:
+            choice = Choice(rung="exact", reason="Only an exact checkpoint may be restored.")
+        if choice.rung is not None:
+            self.save(step, "F" if choice.rung == "exact" else "E", choice.rung)
+        return choice
+
+    def _rungs(self) -> list[tuple[Rung, int]]:
+        """Return what could be saved, the best first, with the bytes of this rank's part."""
+        rungs: tuple[Rung, ...] = ("exact", "bf16_moments", "bf16_weights")
+        return [(rung, self._state.size(rung)) for rung in rungs]
+
+    def _speeds(self) -> Speeds:
+        taken = self._taken[-SPEEDS_KEPT:]
+        return Speeds(bytes_per_s=tuple(size / seconds for size, seconds in taken if seconds > 0))
 
     def _save(self, captured: Captured, save: Save, began: float) -> None:
         try:
@@ -213,17 +247,23 @@ class Keeper:
             crash_point("capture.after_copy")
         finally:
             self._copied.set()
-        assert self._writing is not None
-        done = self._commit(self._writing, save)
+        done = self._commit(self._the_writing, save)
         self.saved_step, self.saved_exactly = save.step, save.exact
         if done is not None:
+            self._newest = done.manifest.generation
+            self._taken.append((captured.bytes, time.perf_counter() - began))
             self._report(done, captured.bytes, time.perf_counter() - began)
-            self._writing.sweep()
+            self._the_writing.sweep()
+
+    @property
+    def _the_writing(self) -> Writing:
+        assert self._writing is not None, "restore comes first"
+        return self._writing
 
     def _commit(self, writing: Writing, save: Save) -> Committed | None:
         """Write and commit; on other ranks than 0, write and learn of the commit."""
         if self._ranks.world_size == 1:
-            return writing.save(save)
+            return self._save_alone(writing, save)
         entries = self._write_together(writing, save)
         done = writing.commit(save.save_id, entries) if self._ranks.rank == 0 else None
         told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
@@ -231,6 +271,17 @@ class Keeper:
         if done is None:
             writing.learn(save.save_id, Parent(**told))
         return done
+
+    def _save_alone(self, writing: Writing, save: Save) -> Committed:
+        """Save; where the writer process was killed, again with a new one: the arena still holds it all."""
+        try:
+            return writing.save(save)
+        except WriterLost:
+            writing.close()
+            self._writing = again = self._open_writing()
+            if self._newest is not None:
+                again.adopt(self._newest, [], None)
+            return again.save(replace(save, save_id=f"{save.save_id}-again"))
 
     def _write_together(self, writing: Writing, save: Save) -> list[RankEntry]:
         """Write this rank's part; return every rank's, or raise what any of them met."""

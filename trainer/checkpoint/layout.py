@@ -1,10 +1,10 @@
 """Where a run's checkpoints lie under the root of a store; one run per root.
 
-    manifests/<generation>.json    root manifests, created last: a checkpoint exists when its root does
-    ranks/<save_id>/<rank>.json    one manifest per rank, before the root
-    blobs/<save_id>-<rank>.blob    the ranks' blocks, first
-    lease.json                     the newest attempt
-    quarantine/<name>              what did not verify; a number seen here is not used again
+manifests/<generation>.json    root manifests, created last: a checkpoint exists when its root does
+ranks/<save_id>/<rank>.json    one manifest per rank, before the root
+blobs/<save_id>-<rank>.blob    the ranks' blocks, first
+lease.json                     the newest attempt
+quarantine/<name>              what did not verify; a number seen here is not used again
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def rank_from_bytes(raw: bytes, expected_sha256: str) -> RankManifest:
         BadManifest: It is torn, changed, or not the one its root names.
     """
     value = parse_json(raw, "The rank manifest", BadManifest, most_bytes=MOST_BYTES)
-    body = value.get("rank")
+    body: Any = value.get("rank")
     if expected_sha256 != value.get("sha256") or expected_sha256 != sha256_of(canonical(body)):
         raise BadManifest("A rank manifest is not the one its root names.", fix="Take an older checkpoint.")
     try:

@@ -1,4 +1,4 @@
-"""Puts a checkpoint's state back into a training: tensors by name, everything else through load_state_dict."""
+"""Puts a checkpoint's state back into a training: tensors by name, the rest through load_state_dict."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from .arena import TensorSlot, dtype_of
-from .boxes import ChunkAt
+from .arena import TensorSlot
 from .capture import TrainingState, set_random_state, slots_of
 from .reading import Reader
 from .scatter import Scatter, Wanted
@@ -57,7 +56,8 @@ def _live(state: TrainingState, slots: list[TensorSlot]) -> dict[str, torch.Tens
     if any(slot.global_shape is not None for slot in absent):
         from .distributed import materialise
 
-        materialise(state.parts["optimizer"])
+        optimizer: Any = state.parts["optimizer"]
+        materialise(optimizer)
         live = dict(state.gather()[1].items)
     return live
 
@@ -81,34 +81,22 @@ def _want(
     rank: int,
 ) -> None:
     places = stored[slot.name]
-    dtype = places[0][1].dtype
-    memory = targets.memory_for(target, dtype)
     if not is_sharded(target) and places[0][1].global_shape is None:
         source, where = next((each for each in places if each[0] == rank), places[0])
+        memory = targets.memory_for(target, where.dtype)
         wanted[source].append(Wanted(where.offset_bytes or 0, memory))
         return
-    from .distributed import stretches
+    from .slices import slices
 
-    for source, start, into, size in stretches([_chunk(*each) for each in places], target, dtype):
-        wanted[source].append(Wanted(start, memory[into : into + size]))
-
-
-def _chunk(rank: int, slot: TensorSlot) -> ChunkAt:
-    return ChunkAt(
-        name=slot.name,
-        dtype=slot.dtype,
-        item_bytes=dtype_of(slot.dtype).itemsize,
-        global_shape=slot.global_shape or slot.shape,
-        starts=slot.starts or (0,) * len(slot.shape),
-        shape=slot.shape,
-        offset_bytes=slot.offset_bytes or 0,
-        rank=rank,
-    )
+    for source, piece in slices(places, target, targets):
+        wanted[source].append(Wanted(piece.start, piece.memory))
 
 
 def _load(state: TrainingState, header: dict[str, Any], targets: Targets, *, is_own: bool) -> None:
     """Hand every part its state. Live tensors hold it already; loading those again copies nothing."""
-    whole = {name: decode(tree, targets.tensors) for name, tree in header["state"].items() if tree is not None}
+    whole = {
+        name: decode(tree, targets.tensors) for name, tree in header["state"].items() if tree is not None
+    }
     if not targets.are_live or _has_more_than_tensors(header["state"]["model"]):
         state.model.load_state_dict(whole["model"])
     for name, part in state.parts.items():

@@ -124,7 +124,9 @@ class Reader:
             try:
                 raw = self._stores[number].read(self._entry.key)
             except (Absent, StoreTrouble, OSError) as trouble:
-                raise BadManifest(f"{self._entry.key} cannot be read: {trouble}.", fix="Take an older one.") from None
+                raise BadManifest(
+                    f"{self._entry.key} cannot be read: {trouble}.", fix="Take an older one."
+                ) from None
             held = self._ranks[number] = rank_from_bytes(raw, self._entry.sha256)
         return held
 

@@ -130,7 +130,7 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
                 generation,
                 {"generation": generation, "sha256": root.sha256, "epoch": body.epoch, "exact": body.exact},
             )
-    return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)  # type: ignore[arg-type, return-value]
+    return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)
 
 
 def _try(
@@ -195,6 +195,7 @@ def _put_aside(store: Store, generation: int, reason: str) -> None:
 def _refuse_other_run(root: Root, store: Store, run_id: str) -> None:
     if root.manifest.run_id != run_id:
         raise OtherTraining(
-            f"{root.key} in {store.url} belongs to run {root.manifest.run_id!r}; the plan is of run {run_id!r}.",
+            f"{root.key} in {store.url} belongs to run {root.manifest.run_id!r}; "
+            f"the plan is of run {run_id!r}.",
             fix="Give each run its own stores.local_dir.",
         )

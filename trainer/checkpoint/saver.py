@@ -101,15 +101,21 @@ class Saver:
             return None
         return self._secret.wrapped_by(self._keyring)
 
-    def adopt(self, generation: int, damaged: frozenset[str] = frozenset()) -> None:
-        """Go on from a checkpoint in the store: as parent, with its secret and its blocks but damaged ones."""
-        root = read_root(self.store, generation, self._keyring)
+    def adopt(
+        self, generation: int, damaged: frozenset[str] = frozenset(), elsewhere: Store | None = None
+    ) -> None:
+        """Go on from a checkpoint: its secret, and its blocks but for damaged ones.
+
+        Args:
+            elsewhere: The store that holds it, where ours does not; its blocks are then not ours to name.
+        """
+        root = read_root(elsewhere or self.store, generation, self._keyring)
         self.parent = Parent(generation=generation, sha256=root.sha256)
         if root.unlocked is not None:
             self._secret, self.wrapped = root.unlocked, root.secret
             if self._keyring is not None and root.secret and root.secret.key_id != self._keyring.newest[0]:
                 self.wrapped = self._wrap()  # The key was rotated.
-        if root.manifest.tier == "F":
+        if root.manifest.tier == "F" and elsewhere is None:
             readers = [Reader(self.store, root, entry) for entry in root.manifest.ranks]
             known = {address: each for reader in readers for address, each in _known(reader.rank).items()}
             self._full = {address: each for address, each in known.items() if address not in damaged}

@@ -42,7 +42,7 @@ class Targets:
 def bytes_of(tensor: torch.Tensor) -> memoryview:
     """Return the memory of a contiguous CPU tensor."""
     flat = tensor.detach().reshape(-1).view(torch.uint8)
-    return memoryview(flat.numpy()) if flat.numel() else memoryview(b"")
+    return flat.numpy().data if flat.numel() else memoryview(b"")
 
 
 def targets_for(slots: list[TensorSlot], live: dict[str, torch.Tensor]) -> Targets:

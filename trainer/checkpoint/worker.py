@@ -44,9 +44,10 @@ class Shelf:
         """Return the run secret for the other ranks, sealed."""
         return None if self.saver.wrapped is None else to_dict(self.saver.wrapped)
 
-    def adopt(self, generation: int, damaged: list[str]) -> None:
-        """Go on from a checkpoint."""
-        self.saver.adopt(generation, damaged=frozenset(damaged))
+    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+        """Go on from a checkpoint; `url` is the store that holds it, None for our own."""
+        elsewhere = None if url is None else open_store(url)
+        self.saver.adopt(generation, frozenset(damaged), elsewhere)
 
     def write(self, save: Save, memory: memoryview) -> RankEntry:
         """Write this rank's part."""
@@ -85,8 +86,8 @@ class Worker:
         self._shelf = Shelf(settings)
         return {"wrapped": self._shelf.wrapped()}
 
-    def _adopt(self, generation: int, damaged: list[str]) -> None:
-        self._the_shelf.adopt(generation, damaged)
+    def _adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+        self._the_shelf.adopt(generation, damaged, url)
 
     def _write(self, save: dict[str, Any]) -> dict[str, Any]:
         asked = Save(**{**save, "cuts": tuple(save["cuts"])})

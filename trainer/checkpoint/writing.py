@@ -1,7 +1,8 @@
-"""Where saves are written from: this process, or a writer process beside it. The same orders, the same answers."""
+"""Where saves are written from: this process, or a writer process beside it. Both answer alike."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -35,8 +36,8 @@ class Writing(Protocol):
     def wrapped(self) -> dict[str, Any] | None:
         """Return the run secret for the other ranks, sealed."""
 
-    def adopt(self, generation: int, damaged: list[str]) -> None:
-        """Go on from a checkpoint in the first store."""
+    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+        """Go on from a checkpoint; `url` is the store that holds it, None for the first."""
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part; raises what `Saver.write` does."""
@@ -102,9 +103,9 @@ class Process:
             self._open_once()
         return self._wrapped
 
-    def adopt(self, generation: int, damaged: list[str]) -> None:
-        """Go on from a checkpoint in the first store."""
-        self._ask("adopt", generation=generation, damaged=damaged)
+    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+        """Go on from a checkpoint."""
+        self._ask("adopt", generation=generation, damaged=damaged, url=url)
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part."""
@@ -131,7 +132,8 @@ class Process:
         """End it."""
         with self._turn:
             assert self._child.stdin is not None
-            self._child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
             self._child.wait()
 
     def _ask(self, do: str, **order: Any) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def s3_store(s3: tuple[str, Any]) -> Callable[..., Store]:
 
     def make(folder: str | None = None, **options: Any) -> Store:
         url = f"s3://{BUCKET}/{folder or uuid4().hex}"
-        return open_store(url, **{"endpoint": s3[0], "region": "us-east-1", "patience_s": 20, **WHO, **options})
+        return open_store(
+            url, **{"endpoint": s3[0], "region": "us-east-1", "patience_s": 20, **WHO, **options}
+        )
 
     return make
 

@@ -1,4 +1,4 @@
-"""The bundled training under a session of several ranks, in a store of its own, with real saves and restores."""
+"""The bundled training under a session of several ranks, with real saves and restores."""
 
 from __future__ import annotations
 

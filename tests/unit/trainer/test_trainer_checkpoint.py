@@ -329,7 +329,7 @@ def test_a_full_disk_harms_no_checkpoint(store, state, keyring, monkeypatch):
 
     for name in ("write", "pwrite", "writev", "pwritev"):
         monkeypatch.setattr(os, name, full)
-    with pytest.raises(Exception, match="No space left|full"):
+    with pytest.raises(Exception, match=r"No space left|full"):
         commit(saver, state, 9)
     monkeypatch.undo()
     assert back(store, state, keyring) == 7

@@ -36,7 +36,11 @@ def where(request, tmp_path):
 
 def load(where, state, step=None):
     dcp.load(
-        state, checkpoint_id=step, storage_reader=StoreReader(**where), planner=SafeLoadPlanner(), no_dist=True
+        state,
+        checkpoint_id=step,
+        storage_reader=StoreReader(**where),
+        planner=SafeLoadPlanner(),
+        no_dist=True,
     )
     return state
 
@@ -91,7 +95,7 @@ class Evil:
 def test_a_pickle_that_runs_code_is_not_read(where, capsys):
     dcp.save({"evil": Evil()}, checkpoint_id="1", storage_writer=StoreWriter(**where), no_dist=True)
     capsys.readouterr()
-    with pytest.raises(CheckpointException, match="weights_only|Unsupported|WeightsUnpickler|global"):
+    with pytest.raises(CheckpointException, match=r"weights_only|Unsupported|WeightsUnpickler|global"):
         load(where, {"evil": None})
     assert "this ran" not in capsys.readouterr().out
 

@@ -167,9 +167,7 @@ def test_an_expired_plan_does_not_start_by_the_markets_clock(make_plan):
 def test_protection_we_cannot_give_is_refused(make_plan):
     plan = make_plan()
     plan = replace(plan, stores=replace(plan.stores, replica_urls=("s3://b",)))
-    with pytest.raises(
-        PlanError, match=r"stores.replica_urls, which this trainer does not do"
-    ):
+    with pytest.raises(PlanError, match=r"stores.replica_urls, which this trainer does not do"):
         refuse_start(plan, Clock())
 
 

@@ -41,9 +41,7 @@ def rooms(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole_run(gang, rooms):
     """An uninterrupted run on each number of ranks."""
-    return {
-        n: gang.run("session", n, room=rooms(f"whole-{n}"), attempt=1, until=8)[0] for n in WORLDS
-    }
+    return {n: gang.run("session", n, room=rooms(f"whole-{n}"), attempt=1, until=8)[0] for n in WORLDS}
 
 
 @pytest.fixture(scope="module")

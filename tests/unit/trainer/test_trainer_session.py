@@ -131,9 +131,7 @@ def test_what_is_copied_late_is_the_state_at_the_tick(tmp_path, told, make_plan)
     assert len(saved) > 1
     for step in saved:
         keep_only(tmp_path, step)
-        again = SpotSession(
-            make_plan(attempt=2), model=model, optimizer=optimizer, log=log, notice=told
-        )
+        again = SpotSession(make_plan(attempt=2), model=model, optimizer=optimizer, log=log, notice=told)
         again._keeper.restore()
         assert (model.weight == step).all()
 
@@ -168,6 +166,42 @@ def test_a_start_from_a_light_save_says_so(tmp_path, start, told, make_plan):
     train(session, 5)
     assert session.is_inexact
     assert events(tmp_path, 2, "restored")[0]["step"] == 4
+
+
+def test_with_little_notice_the_best_that_fits_is_saved_and_the_next_start_warms_up(
+    tmp_path, start, told, make_plan
+):
+    # 288 bytes of weights, 576 of moments, 5056 of torch's generator: 5.9 kB exactly, 5.2 kB of bf16 weights.
+    # At 1000 bytes/s, and 7.3 s less a quarter, 5.5 kB fit.
+    def run(attempt, **more):
+        plan = make_plan(attempt=attempt, allow_inexact=True)
+        session = start(replace(plan, notice=replace(plan.notice, assumed_s=7.3)), **more)
+        session._keeper._taken = [(1000, 1.0)] * 20
+        return session
+
+    session = run(1)
+    with pytest.raises(SystemExit):
+        train(session, 10, at_step=4, do=lambda: setattr(told, "source", "SIGTERM"))
+    assert [(e["tier"], e["exact"]) for e in events(tmp_path, kind="committed")] == [("E", False)]
+    told.source = None
+    again = run(2)
+    factors = []
+    with again:
+        for step in again.steps(10):
+            factors.append(again.lr_factor)
+            again.tick(loss=1.0 / (step + 1), tokens=4)
+    assert events(tmp_path, 2, "restored")[0]["step"] == 5
+    assert factors == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05])  # A hundred steps to full.
+
+
+def test_where_only_exact_checkpoints_may_be_restored_the_exact_one_is_tried(
+    tmp_path, start, told, make_plan
+):
+    session = start(make_plan())
+    session._keeper._taken = [(1, 1.0)] * 20  # Nothing would fit.
+    with pytest.raises(SystemExit):
+        train(session, 10, at_step=4, do=lambda: setattr(told, "source", "SIGTERM"))
+    assert [(e["tier"], e["exact"]) for e in events(tmp_path, kind="committed")] == [("F", True)]
 
 
 def test_a_scheduler_and_a_scaler_are_carried_over(tmp_path, start, told, make_plan):
