@@ -28,7 +28,7 @@ class Shelf:
     """What both the writer process and a trainer without one do: save, commit, keep what is to be kept."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        wrapped = settings["wrapped"]
+        wrapped, self._keyring = settings["wrapped"], Keyring.read(settings["key_ref"])
         self._keyring = Keyring.read(settings["key_ref"])
         self.saver = Saver(
             open_store(settings["url"]),
