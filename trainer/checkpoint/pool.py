@@ -4,7 +4,7 @@
     blobs/…                                               of all runs
 
 Where nothing is sealed, or runs share a secret, a frame that several runs name is kept once: the base model
-of a sweep over adapters. Sealed with keys of their own, runs have nothing in common, and each brings its frames.
+of a sweep over adapters. Sealed with keys of their own, runs have nothing in common.
 A blob may be another run's as well, so that a view never deletes one.
 """
 
