@@ -6,6 +6,7 @@ committed; the newest acknowledged checkpoint is there; no attempt commits after
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -23,7 +24,7 @@ from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.transfer import copy_checkpoint
 from trainer.errors import FencedOut
 
-BASE = bytes(range(256)) * 20
+BASE = random.Random(6).randbytes(4000)  # A delta from it is worth making.
 payloads = st.binary(min_size=1, max_size=40)
 
 
@@ -59,8 +60,7 @@ class Stores(RuleBasedStateMachine):
         self.here, self.there = Clocked(self), Clocked(self)
         self.committed = {}  # Payload by generation, of what was acknowledged.
         self.epochs = {}
-        self.pending = []
-        self.zombies = []
+        self.pending, self.zombies, self.tiers = [], [], set()
         self.epoch, self.writer = 0, None
         self.restart()
 
@@ -83,6 +83,7 @@ class Stores(RuleBasedStateMachine):
     def save(self, tail, tier):
         payload = BASE + tail if tier == "F" else BASE + b"ww"
         self.acknowledge(commit(self.writer, payload, tier=tier), payload, self.epoch)
+        self.tiers.add(tier)
 
     @rule(tail=payloads)
     def write_without_committing(self, tail):
@@ -100,6 +101,7 @@ class Stores(RuleBasedStateMachine):
         else:
             assert epoch == self.epoch
             self.acknowledge(done, payload, epoch)
+            self.tiers.add("F")
 
     @precondition(lambda self: self.zombies)
     @rule(data=st.data(), tail=payloads)
