@@ -142,7 +142,10 @@ def run(arguments: argparse.Namespace) -> int:
     notice = NoticeWatch(notice_path(*where))
     notice.listen((*SIGNALS, signal.SIGINT))
     log = RunLog(arguments.spool, plan.run_id, plan.attempt, node)
-    code = _train(arguments, plan, log=log, clock=clock, notice=notice, phase=Phase(phase_path(*where)))
+    try:
+        code = _train(arguments, plan, log=log, clock=clock, notice=notice, phase=Phase(phase_path(*where)))
+    finally:
+        notice.close()
     if arguments.report:
         lines = json.dumps(report(read_spool(log.path), born_at=born_at), indent=2)
         Path(arguments.report).write_text(lines + "\n")

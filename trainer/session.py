@@ -33,6 +33,7 @@ from .clock import Clock
 from .directive import DirectiveWatch
 from .errors import TrainerError
 from .notice import NoticeWatch
+from .notice_clouds import source_of
 from .plan import Plan
 from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
 from .start import refuse_start
@@ -115,6 +116,7 @@ class SpotSession:
             if self._listens:  # Whoever hands a watch in has it listening, and keeps it so to the end.
                 self._notice.listen()
                 self._open.callback(self._notice.close)
+            self._hear_the_cloud()
             self._phase.set("restore", 0)
             self._talk_to_service()
             self._report_start()
@@ -123,6 +125,16 @@ class SpotSession:
             self.__exit__(*sys.exc_info())
             raise
         return self
+
+    def _hear_the_cloud(self) -> None:
+        """Ask the provider's metadata service where the plan names one; be gone when a notice is over."""
+        notice = self._plan.notice
+        if self._clock.compression == 1.0 and notice.assumed_s > 0:
+            self._notice.stop_hard_after(notice.assumed_s)
+        if notice.poll_url is not None:
+            source = source_of(notice.provider, notice.poll_url)
+            if source is not None:
+                self._notice.ask(source)
 
     @property
     def lr_factor(self) -> float:
@@ -174,7 +186,9 @@ class SpotSession:
             self._ranks.ring(source)
         order = self._ranks.follow(self.step, self._order(source) if self._ranks.rank == 0 else None)
         if order["notice"] is not None:
-            self._log.write("notice", source=order["notice"], assumed_s=self._plan.notice.assumed_s)
+            left_s = self._notice.left_s
+            assumed_s = self._plan.notice.assumed_s if left_s is None else left_s
+            self._log.write("notice", source=order["notice"], assumed_s=assumed_s)
             self._leave_in_a_hurry()
         if order["stop"]:
             self._stop("stopped")
@@ -185,18 +199,21 @@ class SpotSession:
         """Return what all ranks are to do: leave for a notice or a directive, or save."""
         notice = source or self._ranks.rung()
         directive = self._directives.take() if self._directives and notice is None else None
+        word = "" if directive is None else directive.word
         if directive is not None:
             self._cadence.follow(directive.full_every_s, directive.light_every_s)
-        self._asked = self._asked or (directive is not None and directive.word == "checkpoint_now")
+        if word == "checkpoint_now" or self._notice.take_hint() is not None:
+            self._asked = True
         due = None if self._keeper.is_busy else "F" if self._asked else self._cadence.due()
         self._asked = self._asked and due is None  # One that is on its way is of an older state.
         return {"notice": notice, "stop": directive is not None and directive.stops, "save": due}
 
     def _leave_in_a_hurry(self) -> NoReturn:
         """Save what fits into the notice, and leave."""
-        notice = self._plan.notice
+        notice, left_s = self._plan.notice, self._notice.left_s
         self._phase.set("save", self.step)
-        choice = self._keeper.emergency(self.step, notice.assumed_s or notice.nominal_s)
+        assumed_s = notice.assumed_s or notice.nominal_s
+        choice = self._keeper.emergency(self.step, assumed_s if left_s is None else left_s)
         if choice.rung is None:
             print(f"lowtide-run: nothing is saved: {choice.reason}", file=sys.stderr)
         raise StoppedOnPurpose("preempted")
@@ -255,6 +272,7 @@ class SpotSession:
                 error = error or trouble
                 raise
             finally:
+                self._notice.disarm()
                 self._keeper.close()
                 self._report_end(error)
 

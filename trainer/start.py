@@ -38,5 +38,4 @@ def _not_built(plan: Plan) -> dict[str, bool]:
     return {
         "stores.primary_url": plan.stores.primary_url is not None,
         "stores.replica_urls": bool(plan.stores.replica_urls),
-        "notice.poll_url": plan.notice.poll_url is not None,
     }

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-from .remote_open import Renewed
 from .stores import Absent, StoreTrouble
 
 T = TypeVar("T")
@@ -31,14 +30,14 @@ def keep_trying(
     *,
     url: str,
     patience_s: float,
-    renewed: Renewed | None,
+    renew: Callable[[], None] | None,
     absent_passes: bool = False,
 ) -> T:
     """Do something until it is done. Pauses double, shortened at random so that ranks do not beat in time.
 
     Args:
         what: The act in words, for a refusal.
-        renewed: Credentials to renew once where they are refused.
+        renew: Makes the next request come with new credentials; done once, where they are refused.
         absent_passes: Whether an absent object is a passing trouble, as after a conflict.
 
     Raises:
@@ -59,11 +58,11 @@ def keep_trying(
         except Exception as trouble:
             last = trouble
             if is_refusal(trouble):
-                if was_renewed or renewed is None:
+                if was_renewed or renew is None:
                     seen = f"{url} refuses to {what}: {short(trouble)}."
                     raise Denied(seen, fix="Check what these credentials may do.") from None
                 was_renewed = True
-                renewed.forget()
+                renew()
         if time.monotonic() + pause_s > ends_s:
             raise StoreTrouble(
                 f"{url} did not {what} within {patience_s:g} s: {short(last)}.",

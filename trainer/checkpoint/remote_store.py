@@ -227,7 +227,7 @@ class ObjectStore:
             act,
             url=self.url,
             patience_s=self.patience_s,
-            renewed=self._renewed,
+            renew=None if self._renewed is None else self._renewed.forget,
             absent_passes=absent_passes,
         )
 

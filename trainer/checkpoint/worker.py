@@ -28,12 +28,13 @@ class Shelf:
     """What both the writer process and a trainer without one do: save, commit, keep what is to be kept."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        wrapped = settings["wrapped"]
+        wrapped, self._keyring = settings["wrapped"], Keyring.read(settings["key_ref"])
+        self._keyring = Keyring.read(settings["key_ref"])
         self.saver = Saver(
             open_store(settings["url"]),
             run_id=settings["run_id"],
             epoch=settings["epoch"],
-            keyring=Keyring.read(settings["key_ref"]),
+            keyring=self._keyring,
             wrapped=None if wrapped is None else read(Wrapped, wrapped, "wrapped", BadManifest),
             rank=settings["rank"],
             world_size=settings["world_size"],
@@ -63,7 +64,9 @@ class Shelf:
 
     def sweep(self) -> None:
         """Remove what retention lets go of."""
-        sweep(self.saver.store, self._retention)
+        swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0)
+        if swept.refused is not None:
+            print(f"lowtide-run: older checkpoints were left: {swept.refused}", file=sys.stderr)
 
 
 class Worker:

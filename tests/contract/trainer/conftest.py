@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from moto.server import ThreadedMotoServer
 
 from trainer.checkpoint.stores import Store, open_store
 
+sys.path.insert(0, str(Path(__file__).parent))
+from faulty_proxy import FaultyProxy
+
 KINDS = ("folder", "folder-direct", "memory", "s3", "s3-in-parts")
 BUCKET = "checkpoints"
-WHO = {"access_key_id": "test", "secret_access_key": "test"}
+COMMON = {"region": "us-east-1", "patience_s": 20, "access_key_id": "test", "secret_access_key": "test"}
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +51,17 @@ def s3_store(s3: tuple[str, Any]) -> Callable[..., Store]:
 
     def make(folder: str | None = None, **options: Any) -> Store:
         url = f"s3://{BUCKET}/{folder or uuid4().hex}"
-        return open_store(
-            url, **{"endpoint": s3[0], "region": "us-east-1", "patience_s": 20, **WHO, **options}
-        )
+        return open_store(url, **{"endpoint": s3[0], **COMMON, **options})
 
     return make
+
+
+@pytest.fixture
+def proxy(s3: tuple[str, Any]) -> Iterator[FaultyProxy]:
+    """A proxy in front of the served S3, which does no harm yet."""
+    faulty = FaultyProxy(s3[0])
+    yield faulty
+    faulty.close()
 
 
 @pytest.fixture(params=KINDS)
