@@ -32,6 +32,7 @@ from .checkpoint.ranks import Alone, Ranks
 from .clock import Clock
 from .directive import DirectiveWatch
 from .errors import TrainerError
+from .known import newest_by_store
 from .notice import NoticeWatch
 from .notice_clouds import source_of
 from .plan import Plan
@@ -145,7 +146,7 @@ class SpotSession:
         return min(1.0, (self.step - self._began + 1) / REWARM_STEPS)
 
     def _restore(self) -> None:
-        found = self._keeper.restore()
+        found = self._keeper.restore(newest_by_store(self._plan, self._token()))
         if found is not None:
             self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
             self._began = self.step
@@ -251,11 +252,15 @@ class SpotSession:
             pid=os.getpid(),
         )
 
+    def _token(self) -> str | None:
+        service = self._plan.service
+        return os.environ.get(service.token_env) if service and service.token_env else None
+
     def _talk_to_service(self) -> None:
         service = self._plan.service
         if service is None:
             return
-        token = os.environ.get(service.token_env) if service.token_env else None
+        token = self._token()
         self._open.enter_context(Shipper(service.url, token, self._log.path))
         if self._ranks.rank > 0:
             return  # Rank 0 asks for all.
