@@ -25,8 +25,11 @@ from .runlog import Phase, RunLog, notice_path, phase_path, read_spool
 from .start import refuse_start
 from .torchrun import is_distributed, node_name
 
+REGION, OUTER = ("region", "regions", "outer_url"), ("outer_every", "outer_patience_s", "outer_dtype")
 BATCHES, HOW = ("global_batch", "micro_batch"), ("parallel", "precision", "device")
 SIZE_NAMES = ("tiny", "nano", "small")
+
+ON_TOKENS = ("data", *BATCHES, *REGION)  # What the plain loop does not know.
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -57,6 +60,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--born-at", type=float, metavar="UNIX_S", help="when the start was ordered")
     _add_data(parser.add_argument_group("token data and several ranks"))
+    _add_region(parser.add_argument_group("regions that train apart and meet"))
     return parser.parse_args(argv)
 
 
@@ -82,6 +86,25 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: a GPU if there is one)"
+    )
+
+
+def _add_region(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--region", metavar="NAME", help="this region")
+    group.add_argument("--regions", metavar="NAME,NAME", help="all of them, alike everywhere")
+    group.add_argument("--outer-url", metavar="URL", help="bucket or folder in which they meet")
+    group.add_argument(
+        "--outer-every",
+        type=_whole(1),
+        default=500,
+        metavar="N",
+        help="steps between meetings (default: 500)",
+    )
+    group.add_argument(
+        "--outer-patience-s", type=float, default=300.0, metavar="S", help="wait for others (default: 300)"
+    )
+    group.add_argument(
+        "--outer-dtype", choices=("float32", "bfloat16"), default="float32", help="of what is exchanged"
     )
 
 
@@ -135,11 +158,13 @@ def _train(
     options = {name: getattr(arguments, name) for name in ("size", "seed", "steps")}
     world = {"threads": arguments.threads, "log": log, "clock": clock, "notice": notice, "phase": phase}
     try:
-        if is_distributed() or arguments.data or any(getattr(arguments, name) for name in BATCHES):
-            from .token_loop import Options, train_tokens  # Late: this is where torch is loaded.
+        if is_distributed() or any(getattr(arguments, name) is not None for name in ON_TOKENS):
+            from .regions import read_region_options  # Late: this is where torch is loaded.
+            from .token_loop import Options, train_tokens
 
             more = {name: getattr(arguments, name) for name in (*BATCHES, *HOW, "data")}
-            train_tokens(plan, Options(**options, **more), **world)
+            region = read_region_options({name: getattr(arguments, name) for name in (*REGION, *OUTER)})
+            train_tokens(plan, Options(**options, **more, region=region), **world)
         else:
             from .loop import train
 

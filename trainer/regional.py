@@ -117,16 +117,27 @@ class OuterStep:
         self.regions: tuple[str, ...] = ()  # Who took part in the last.
 
     def after_step(self) -> bool:
-        """Count an inner step, and meet the others when it is time; return whether we met."""
+        """Count an inner step, and meet the others when it is time; return whether we met.
+
+        We do not where the exchange was stopped; what it has offered stands, and the next step tries again.
+        """
         self.inner_steps += 1
         if self.inner_steps < self._every_steps:
             return False
         delta = self._shared - self._flat()
+        before = self.round_number
         for meeting in self._exchange.meet(self.round_number + 1, delta):
             self._take(meeting)
+        if self.round_number == before:
+            return False
         self._spread()
         self.inner_steps = 0
         return True
+
+    @property
+    def steps_of_all(self) -> int:
+        """How far the regions are together, in inner steps: what a learning rate follows."""
+        return self.round_number * self._every_steps + self.inner_steps
 
     def _take(self, meeting: Meeting) -> None:
         """Make the outer step of one round, as `torch.optim.SGD(nesterov=True)` would."""

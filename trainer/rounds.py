@@ -18,6 +18,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,6 +50,10 @@ class BadRound(TrainerError):
     exit_code = 5
 
 
+class _Stopped(Exception):
+    """This machine will be taken while we wait for others."""
+
+
 class StoreExchange:
     """One region's side.
 
@@ -56,6 +61,7 @@ class StoreExchange:
         regions: Names of all regions, this one's among them, the same in every region.
         patience_s: How long to wait for the others, from when our own delta is there.
         dtype: Of deltas in the store; bfloat16 halves the traffic. The same in every region.
+        is_stopping: Tells that this machine will be taken; waiting ends then, without a meeting.
         within_s: How long a delta that the list names may take to appear here, as copies between buckets do.
     """
 
@@ -71,6 +77,7 @@ class StoreExchange:
         within_s: float = 600.0,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         if region not in regions or any(not name.isidentifier() or name == "set" for name in regions):
             raise BadRound(
@@ -80,9 +87,14 @@ class StoreExchange:
         self._store, self._region, self._regions = store, region, tuple(sorted(regions))
         self._patience_s, self._poll_s, self._within_s = patience_s, poll_s, within_s
         self._dtype, self._monotonic, self._sleep = dtype, monotonic, sleep
+        self._is_stopping = is_stopping
 
     def meet(self, round_number: int, delta: Tensor) -> Iterator[Meeting]:
-        """Yield our round, and every later one that is decided already."""
+        """Yield our round, and every later one that is decided already; none where we must stop."""
+        with suppress(_Stopped):
+            yield from self._meet(round_number, delta)
+
+    def _meet(self, round_number: int, delta: Tensor) -> Iterator[Meeting]:
         if not self._is_decided(round_number):
             self._offer(round_number, delta)
             self._decide(round_number)
@@ -117,7 +129,12 @@ class StoreExchange:
                     )
                 self._store.create(_key(round_number, "set"), json.dumps({"regions": listed}).encode())
                 return
-            self._sleep(self._poll_s)
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._is_stopping():
+            raise _Stopped
+        self._sleep(self._poll_s)
 
     def _expected(self, round_number: int) -> set[str]:
         """Return whom to wait for: who took part last, and who is back."""
@@ -156,7 +173,7 @@ class StoreExchange:
                     f"{self._within_s:g} s.",
                     fix="See that the outer store is one bucket, or that its copies keep up.",
                 )
-            self._sleep(self._poll_s)
+            self._wait()
         return unpack(self._store.read(key), round_number, region)
 
 

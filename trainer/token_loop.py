@@ -26,6 +26,8 @@ from .loop import be_deterministic, learning_rate, show_progress
 from .notice import NoticeWatch
 from .parallel import Layout, LayoutWord, PrecisionWord, lay_out
 from .plan import Plan
+from .regional import Parts
+from .regions import RegionOptions, outer_step_of
 from .runlog import Phase, RunLog
 from .session import SpotSession
 from .tokens import TokenSamples
@@ -47,6 +49,7 @@ class Options:
     parallel: LayoutWord = "auto"
     precision: PrecisionWord = "fp32"
     device: DeviceWord = "auto"
+    region: RegionOptions | None = None
 
 
 def train_tokens(
@@ -70,11 +73,16 @@ def train_tokens(
         be_deterministic(options.seed, threads)
         training = Training(options, world)
         among = _among(world)
+        region, outer = options.region, None
+        if region is not None:
+            outer = outer_step_of(
+                training.model, region, world, options.steps, lambda: notice.heard() is not None
+            )
         session = SpotSession(
             plan,
             model=training.model,
             optimizer=training.optimizer,
-            data=training.loader,
+            data=Parts(loader=training.loader, outer=outer) if outer else training.loader,
             config=training.config,
             log=log,
             clock=clock,
@@ -84,10 +92,15 @@ def train_tokens(
         )
         with session, _giving_up_with(among.get("ranks")):
             for step in session.steps(options.steps):
-                loss = training.step(learning_rate(step, options.steps) * session.lr_factor)
+                at = outer.steps_of_all if outer else step
+                loss = training.step(learning_rate(at, options.steps) * session.lr_factor)
+                if outer:
+                    outer.after_step()
                 session.tick(loss=loss, tokens=training.tokens_per_step)
                 if world.rank == 0:
-                    show_progress(step + 1, options.steps, loss)
+                    show_progress(at + 1, options.steps, loss)
+                if outer and outer.steps_of_all >= options.steps:
+                    break  # We were away, and the others have done the rest.
 
 
 @contextmanager
@@ -163,6 +176,7 @@ class Training:
             "data": data_name,
             "global_batch": share.global_batch,
             "precision": options.precision,
+            **(options.region.config if options.region else {}),
         }
 
     def step(self, rate: float) -> float:

@@ -93,6 +93,7 @@ def _device(word: DeviceWord) -> torch.device:
         raise PlanError("--device cuda is asked for and torch sees no GPU.", fix="Pass --device cpu.")
     if word == "cpu" or not has_cuda:
         return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # Without it cuBLAS is not deterministic.
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 

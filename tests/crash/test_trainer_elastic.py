@@ -17,11 +17,12 @@ import torch
 
 from trainer.loop import be_deterministic, learning_rate
 from trainer.plan import Plan
-from trainer.runlog import read_spool, spool_path
+from trainer.runlog import notice_path, read_spool, spool_path
 from trainer.token_loop import Options, Training
 from trainer.torchrun import ELASTIC
 from trainer.world import World
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("elastic_script.py")
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 90
@@ -38,8 +39,8 @@ def port():
 
 
 @pytest.fixture
-def node(tmp_path, port):
-    """Start a node of a job of one to two; all of it is killed at the end."""
+def plan(tmp_path):
+    """A plan that saves five times a second, beside the training."""
     plan = Plan.read(ROOT / "examples" / "plan.json")
     cadence = {"light_every_s": None, "full_every_s": 0.2, "asynchronous": True}
     local = {"local_dir": str(tmp_path / "saved"), "primary_url": None, "replica_urls": (), "key_ref": None}
@@ -51,6 +52,12 @@ def node(tmp_path, port):
         service=None,
     )
     (tmp_path / "plan.json").write_text(plan.to_json())
+    return tmp_path / "plan.json"
+
+
+@pytest.fixture
+def node(tmp_path, port, plan):
+    """Start a node of a job of one to two; all of it is killed at the end."""
     started = []
 
     def start(name, processes=1):
@@ -59,7 +66,7 @@ def node(tmp_path, port):
         patience = [f"--rdzv-conf={RENDEZVOUS}", "--monitor-interval=0.3", "--max-restarts=3"]
         ours = [
             "--plan",
-            tmp_path / "plan.json",
+            plan,
             "--spool",
             tmp_path / "spool",
             "--node-name",
@@ -132,3 +139,29 @@ def test_a_node_comes_and_is_killed_and_the_losses_stay_the_same(node, tmp_path)
     assert sorted(losses) == list(range(1, STEPS + 1))
     assert [losses[step] for step in sorted(losses)] == pytest.approx(alone(), rel=1e-4)
     assert events("a", "ended")[-1]["reason"] == "done"
+
+
+def test_one_rank_is_warned_and_all_stop_on_purpose_and_go_on(plan, tmp_path):
+    ours = ["--plan", plan, "--spool", tmp_path / "spool", "--node-name", "a", *TRAINING]
+    words = [sys.executable, "-m", "trainer.torchrun", "--standalone", "--nproc-per-node=2", "--", *ours]
+    how = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}}
+    notice = notice_path(tmp_path / "spool", 1, "a.1")
+    log = spool_path(tmp_path / "spool", 1, "a")
+
+    def steps():
+        return [e for e in read_spool(log) if e["event"] == "step"]
+
+    process = subprocess.Popen(list(map(str, words)), **how)
+    try:
+        wait_for(lambda: len(steps()) > 3, "two ranks train")
+        notice.touch()
+        assert process.wait(PATIENCE_S) == 75
+    finally:
+        kill(process)
+    done = len(steps())
+    assert done < STEPS
+    assert [e["source"] for e in read_spool(log) if e["event"] == "notice"] == ["file"]
+    notice.unlink()
+    assert subprocess.run(list(map(str, words)), **how, timeout=PATIENCE_S).returncode == 0
+    assert [e["step"] for e in steps()] == list(range(1, STEPS + 1))  # None lost, none done again.
+    assert [e["loss"] for e in steps()] == pytest.approx(alone(), rel=1e-4)

@@ -89,6 +89,7 @@ def sweep(
     *,
     keyring: Keyring | None = None,
     grace_s: float = GRACE_S,
+    thoroughly: bool = True,
     now: datetime | None = None,
 ) -> Swept:
     """Remove what the policy does not keep.
@@ -97,17 +98,22 @@ def sweep(
         keyring: Opens sealed checkpoints; without it they cannot be verified, and nothing goes.
         grace_s: How long blocks stay after a sweep first found that nobody needs them. With 0 those of the
             checkpoints just dropped go at once, which only the run's own writer may ask for.
+        thoroughly: Verify by BLAKE3 too what its cipher has authenticated.
     """
     swept, now = Swept(), now or datetime.now(UTC)
     marks = Marks.read(store) if grace_s > 0 else Marks()
     try:
-        _Sweep(store, retention, keyring, marks, timedelta(seconds=grace_s), now, swept).run()
+        sweeping = _Sweep(store, retention, keyring, marks, timedelta(seconds=grace_s), now, swept)
+        sweeping.thoroughly = thoroughly
+        sweeping.run()
     except (NotNow, DeleteRefused) as trouble:
         swept.refused = str(trouble)
     return swept
 
 
 class _Sweep:
+    thoroughly = True
+
     def __init__(
         self,
         store: Store,
@@ -170,7 +176,8 @@ class _Sweep:
         newest = {max(each.generation for each in some) for some in (kept, exact) if some}
         for generation in sorted(newest):
             try:
-                verify(self._store, read_root(self._store, generation, self._keyring), self._keyring)
+                root = read_root(self._store, generation, self._keyring)
+                verify(self._store, root, self._keyring, thoroughly=self.thoroughly)
             except (BadManifest, BadBlock, KeyTrouble, Absent) as trouble:
                 raise NotNow(f"generation {generation} is not verified: {trouble}") from None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .crypt import Keyring, KeyTrouble
-from .frames import BadBlock
+from .crypt import TAG_BYTES, Keyring, KeyTrouble
+from .frames import BLOCK_BYTES, BadBlock
 from .layout import generations, manifest_key
 from .manifest import BadManifest
 from .reading import Reader, Root, read_root
@@ -55,8 +55,11 @@ def _row(store: Store, generation: int, keyring: Keyring | None) -> CheckpointRo
     )
 
 
-def verify(store: Store, root: Root, keyring: Keyring | None) -> None:
+def verify(store: Store, root: Root, keyring: Keyring | None, *, thoroughly: bool = True) -> None:
     """Read every block of a checkpoint back, its keyframe's too where it is measured from one.
+
+    Args:
+        thoroughly: By BLAKE3 too what its cipher has authenticated.
 
     Raises:
         BadBlock, BadManifest: The first that is not right.
@@ -64,20 +67,21 @@ def verify(store: Store, root: Root, keyring: Keyring | None) -> None:
     keyframe = root.manifest.keyframe
     bases = [] if keyframe is None else _readers(store, read_root(store, keyframe.generation, keyring))
     for number, reader in enumerate(_readers(store, root)):
-        _verify_rank(reader, bases[number] if bases else None)
+        _verify_rank(reader, bases[number] if bases else None, thoroughly)
 
 
 def _readers(store: Store, root: Root) -> list[Reader]:
     return [Reader(store, root, entry) for entry in root.manifest.ranks]
 
 
-def _verify_rank(reader: Reader, base: Reader | None) -> None:
+def _verify_rank(reader: Reader, base: Reader | None, thoroughly: bool) -> None:
     of_header = len(reader.rank.header)
+    room, scratch = memoryview(bytearray(BLOCK_BYTES)), bytearray(BLOCK_BYTES + TAG_BYTES)
     for number, block in enumerate(reader.rank.blocks):
-        buffer, of_base = memoryview(bytearray(block.bytes)), None
+        buffer, of_base = room[: block.bytes], None
         if block.codec == "d2z":
             if base is None:
                 raise BadBlock("a delta's keyframe is absent")
             of_base = memoryview(bytearray(block.bytes))
             base.read_into(number - of_header + len(base.rank.header), of_base)
-        reader.read_into(number, buffer, base=of_base, thoroughly=True)
+        reader.read_into(number, buffer, scratch=scratch, base=of_base, thoroughly=thoroughly)

@@ -28,8 +28,7 @@ class Shelf:
     """What both the writer process and a trainer without one do: save, commit, keep what is to be kept."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        wrapped = settings["wrapped"]
-        self._keyring = Keyring.read(settings["key_ref"])
+        wrapped, self._keyring = settings["wrapped"], Keyring.read(settings["key_ref"])
         self.saver = Saver(
             open_store(settings["url"]),
             run_id=settings["run_id"],
@@ -64,7 +63,7 @@ class Shelf:
 
     def sweep(self) -> None:
         """Remove what retention lets go of."""
-        swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0)
+        swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0, thoroughly=False)
         if swept.refused is not None:
             print(f"lowtide-run: older checkpoints were left: {swept.refused}", file=sys.stderr)
 

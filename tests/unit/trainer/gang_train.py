@@ -14,10 +14,11 @@ import torch
 from gang_work import load, save, tensors_of, whole
 
 from trainer.checkpoint.boxes import ChunkAt
+from trainer.checkpoint.capture import weights_sha256
 from trainer.data import write_text
 from trainer.gpt import SIZES
 from trainer.loop import be_deterministic, learning_rate
-from trainer.regional import GroupExchange, OuterStep
+from trainer.regional import FirstRankMeets, GroupExchange, OuterStep
 from trainer.rounds import StoreExchange
 from trainer.token_loop import Options, TextSamples, Training
 from trainer.world import World
@@ -133,6 +134,20 @@ def regional(
             return {"lost": True}
         outer.after_step()
     return {"loss": unseen_loss(training), "regions": outer.regions, "rounds": outer.round_number}
+
+
+def one_region_of_many_ranks(rank: int, world_size: int, *, folder: str) -> dict[str, Any]:
+    """Train one region on several ranks; rank 0 alone sees the store."""
+    be_deterministic(0, 1)
+    world = World(rank=rank, size=world_size, store=True)
+    training = Training(Options(size="nano", seed=0, steps=9, global_batch=4), world)
+    store: Any = Folder(folder) if rank == 0 else None
+    meet = StoreExchange(store, "here", ("here", "there"), patience_s=0.05, poll_s=0.01)
+    outer = OuterStep(training.model, FirstRankMeets(meet, world), every_steps=3)
+    for step in range(9):
+        training.step(learning_rate(step, 9))
+        outer.after_step()
+    return {"weights": weights_sha256(training.model), "regions": outer.regions, "rounds": outer.round_number}
 
 
 def together(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -84,6 +86,20 @@ def test_the_rate_warms_up_and_falls_to_a_tenth():
 
 def test_the_command_line_offers_the_sizes_there_are():
     assert set(SIZE_NAMES) == set(SIZES)
+
+
+def test_the_plain_loop_waits_for_nothing_that_only_several_ranks_need(tmp_path, make_plan):
+    # torch._dynamo and DTensor take seconds to import, which each restart would pay.
+    (tmp_path / "plan.json").write_text(make_plan().to_json())
+    program = (
+        "import sys; from trainer.launch import main\n"
+        f"main(['--plan', {str(tmp_path / 'plan.json')!r}, '--spool', {str(tmp_path)!r}, "
+        "'--size', 'nano', '--steps', '2'])\n"
+        "late = {'torch._dynamo', 'torch.distributed.tensor', 'trainer.token_loop'}\n"
+        "print(sorted(late & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_process_knows_when_it_was_born():

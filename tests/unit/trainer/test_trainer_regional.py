@@ -256,3 +256,17 @@ def test_a_mean_is_added_in_the_order_given():
     parts = [numbers(x) for x in (1e8, 1.0, -1e8)]
     means = {mean_of(list(order)).item() for order in itertools.permutations(parts)}
     assert len(means) > 1  # Which is why the order is part of the protocol.
+
+
+def test_a_warning_ends_the_wait_and_the_meeting_is_made_up_for_later():
+    store, time, model = Objects(), Time(), linear(1.0)
+    warned = iter([True])
+    waiting = exchange(store, "asia", time, is_stopping=lambda: next(warned, False))
+    outer = OuterStep(model, waiting, every_steps=1)
+    with torch.no_grad():
+        model.weight.sub_(0.5)
+    assert outer.after_step() is False
+    assert (time.now_s, outer.round_number, model.weight.item()) == (0, 0, 0.5)
+    store.create("outer/000000001/europe", pack(numbers(0.5), "float32", 1, "europe"))
+    assert outer.after_step() is True  # With what was offered before: 1 - 0.7 · 1.9 · 0.5 = 0.335.
+    assert model.weight.item() == pytest.approx(0.335)

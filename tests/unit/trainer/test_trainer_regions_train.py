@@ -45,3 +45,9 @@ def test_the_others_go_on_without_a_lost_region(gang, tmp_path):
     )
     assert answers[2] == {"lost": True}
     assert answers[0] == {"loss": answers[1]["loss"], "regions": ["region_0", "region_1"], "rounds": 4}
+
+
+def test_of_several_ranks_in_a_region_one_meets_the_others_and_all_go_on_alike(gang, tmp_path):
+    answers = gang.run("one_region_of_many_ranks", 2, folder=str(tmp_path))
+    assert answers[0] == answers[1]
+    assert (answers[0]["regions"], answers[0]["rounds"]) == (["here"], 3)

@@ -140,3 +140,28 @@ def test_a_process_is_named_by_its_node(monkeypatch):
 )
 def test_torchruns_exit_code_is_what_the_processes_agree_on(codes, ours):
     assert torchrun._agreed(codes) == ours
+
+
+def test_regions_meet_in_a_folder_and_one_that_was_away_follows(words, tmp_path):
+    meet = ["--regions", "asia,europe", "--outer-url", str(tmp_path / "outer"), "--outer-every", "3"]
+    assert main(words("asia", *meet, "--region", "asia", "--outer-patience-s", "0.1")) == 0
+    assert main(words("europe", *meet, "--region", "europe", "--outer-patience-s", "0.1")) == 0
+    asia, europe = events_of(tmp_path / "asia"), events_of(tmp_path / "europe")
+    # Both rounds were over when europe came to the first: it took them, and had no step left to do.
+    assert [sum(e["event"] == "step" for e in run) for run in (asia, europe)] == [6, 3]
+    assert asia[-1]["weights_sha256"] == europe[-1]["weights_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--region", "asia"), "--outer-url, --regions is not given"),
+        (
+            ("--region", "a", "--regions", "a,b", "--outer-url", "outer", "--outer-every", "4"),
+            "6 steps with a meeting every 4 end between two meetings",
+        ),
+    ],
+)
+def test_regions_that_could_not_meet_are_refused(words, more, said, capsys):
+    assert main(words("run", *more)) == 2
+    assert said in capsys.readouterr().err
