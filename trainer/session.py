@@ -39,6 +39,7 @@ from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
 from .start import refuse_start
 
 STOPPED = 75
+COPIES_WITHIN_S = 3600.0
 REWARM_STEPS = 100  # Moments that are gone come back at about 1 / (1 - beta2) steps.
 
 
@@ -273,8 +274,15 @@ class SpotSession:
                 raise
             finally:
                 self._notice.disarm()
-                self._keeper.close()
+                self._keeper.close(within_s=self._patience_s(error))
                 self._report_end(error)
+
+    def _patience_s(self, error: BaseException | None) -> float:
+        """Return how long to wait for copies: what the notice leaves, or as long as they may take."""
+        if getattr(error, "reason", "") == "preempted":
+            left_s = self._notice.left_s
+            return self._plan.notice.nominal_s if left_s is None else left_s
+        return COPIES_WITHIN_S if error is None or isinstance(error, StoppedOnPurpose) else 0.0
 
     def _report_end(self, error: BaseException | None) -> None:
         reason = "done" if error is None else getattr(error, "reason", "failed")
