@@ -31,6 +31,7 @@ VERBS = {
     "backtest": "Score forecasts, estimates and choices against recorded history.",
     "dashboard": "Open the pages for the finance lead and the ML lead.",
     "doctor": "Check what Lowtide needs here, and say what to do.",
+    "ckpt": "Look after checkpoints: ls, verify, export, gc, migrate, collect, pin, rotate.",
     "store": "Look after the store: snapshot, backup, restore, verify.",
 }
 EXTRAS = {  # Top-level module that may be missing -> the extra that brings it.

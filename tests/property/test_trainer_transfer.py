@@ -216,6 +216,20 @@ def test_a_replica_that_is_down_delays_nothing_and_is_served_when_it_is_back():
     replicator.close()
 
 
+def test_a_zombie_copies_nothing_into_a_replica_whose_lease_is_another_attempts():
+    here, there, troubles = memory(), memory(), []
+    replicator = Replicator(here, [there], keyring=KEYRING, epoch=1, trouble=troubles.append)
+    writer = saver(here)
+    take(there, 1)
+    replicator.put(commit(writer, b"first").manifest.generation)
+    assert replicator.drain(10)
+    take(there, 2)  # The next attempt, on another machine with another disk.
+    replicator.put(commit(writer, b"second", step=2).manifest.generation)
+    assert replicator.close(within_s=10)
+    assert generations(there) == [1]
+    assert "Attempt 2 holds the lease" in troubles[0]
+
+
 def test_what_retention_removed_before_it_was_copied_is_not_missed():
     here, there = memory(), memory()
     writer = saver(here)

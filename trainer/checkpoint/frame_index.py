@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .layout import RANKS
+from .layout import MANIFESTS, RANKS
 from .manifest import BadManifest, Block, Place, RankManifest, rank_from_bytes, root_from_bytes
 from .stores import Absent, Store
 
@@ -35,10 +35,10 @@ class FrameIndex:
         self._places: dict[FrameId, Place] = {}
 
     @classmethod
-    def of(cls, store: Store, roots: Iterable[str]) -> FrameIndex:
-        """Read the index from root manifests; what cannot be read is left out, and moved once more."""
+    def of(cls, store: Store, roots: Iterable[str] | None = None) -> FrameIndex:
+        """Read the index from root manifests, by default all; one that cannot be read is left out."""
         index = cls()
-        for key in roots:
+        for key in (found.key for found in store.list(MANIFESTS)) if roots is None else roots:
             try:
                 manifest = root_from_bytes(store.read(key)).manifest
                 for entry in manifest.ranks:

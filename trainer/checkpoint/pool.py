@@ -5,7 +5,7 @@
 
 Where nothing is sealed, or runs share a secret, a frame that several runs name is kept once: the base model
 of a sweep over adapters. Sealed with keys of their own, runs have nothing in common.
-A blob may be another run's as well, so that a view never deletes one.
+A blob may be another run's as well, so that a view never deletes one. `open_store("POOL#RUN")` opens a view.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PooledRun:
         if "/" in checked_key(run_id):
             raise ValueError(f"{run_id!r} cannot name a folder")
         self._pool, self._folder = pool, f"{RUNS}{run_id}/"
-        self.url = f"{pool.url.rstrip('/')}/{RUNS}{run_id}"
+        self.url = f"{pool.url.rstrip('/')}#{run_id}"
 
     def _key(self, key: str) -> str:
         return key if key.startswith(BLOBS) else self._folder + key

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..errors import TrainerError
+from ..errors import FencedOut, TrainerError
 from .crypt import Keyring
 from .frame_index import FrameIndex
 from .frames import BadBlock
 from .layout import manifest_key
+from .lease import refuse_zombie
 from .stores import Absent, Store
-from .transfer import copy_checkpoint, roots_in
+from .transfer import copy_checkpoint
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
@@ -38,6 +39,7 @@ class Replicator:
     Args:
         source: Where they are committed first.
         replicas: Where they are to go; each is served by itself.
+        epoch: Our attempt; where a newer one has a replica's lease, nothing of ours is copied there any more.
         done: Told of every copy, from the thread.
         trouble: Told what hindered one, from the thread; it is tried again.
     """
@@ -48,11 +50,14 @@ class Replicator:
         replicas: Sequence[Store],
         *,
         keyring: Keyring | None = None,
+        epoch: int | None = None,
         done: Callable[[Replicated], None] = lambda _: None,
         trouble: Callable[[str], None] = lambda _: None,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        self._queues = [_Queue(source, each, keyring, done, trouble, first_pause_s) for each in replicas]
+        self._queues = [
+            _Queue(source, each, keyring, epoch, done, trouble, first_pause_s) for each in replicas
+        ]
 
     def put(self, generation: int) -> None:
         """Have a generation copied; returns at once."""
@@ -84,11 +89,12 @@ class _Queue:
         source: Store,
         replica: Store,
         keyring: Keyring | None,
+        epoch: int | None,
         done: Callable[[Replicated], None],
         trouble: Callable[[str], None],
         first_pause_s: float,
     ) -> None:
-        self._source, self._replica, self._keyring = source, replica, keyring
+        self._source, self._replica, self._keyring, self._epoch = source, replica, keyring, epoch
         self._done, self._trouble, self._first_pause_s = done, trouble, first_pause_s
         self._index: FrameIndex | None = None
         self._wanted: set[int] = set()
@@ -128,6 +134,10 @@ class _Queue:
                 self._change.wait_for(lambda: self._over, pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def _fence(self) -> None:
+        if self._epoch is not None:
+            refuse_zombie(self._replica, self._epoch)
+
     def _next(self) -> int | None:
         with self._change:
             self._change.wait_for(lambda: self._over or bool(self._wanted))
@@ -140,10 +150,19 @@ class _Queue:
             if self._source.head(manifest_key(generation)) is None:
                 return True  # Retention was faster.
             if self._index is None:
-                self._index = FrameIndex.of(self._replica, roots_in(self._replica))
+                self._index = FrameIndex.of(self._replica)
+            self._fence()
             moved = copy_checkpoint(
-                self._source, self._replica, generation, keyring=self._keyring, index=self._index
+                self._source,
+                self._replica,
+                generation,
+                keyring=self._keyring,
+                index=self._index,
+                fence=self._fence,
             )
+        except FencedOut as newer:
+            self._trouble(f"generation {generation} does not go to {self._replica.url}: {newer}")
+            return True
         except (TrainerError, BadBlock, Absent, OSError) as met:
             self._index = None  # What it says may be why.
             self._trouble(f"generation {generation} is not in {self._replica.url} yet: {met}")

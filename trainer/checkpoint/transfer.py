@@ -9,7 +9,7 @@ its frames are compared with those of the original.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ from ..errors import TrainerError
 from .crypt import Keyring
 from .frame_index import FrameIndex, frame_id
 from .frames import BadBlock
-from .layout import BLOBS, MANIFESTS, generations, manifest_key
+from .layout import BLOBS, generations, manifest_key
 from .lease import holder, take
 from .manifest import (
     BadManifest,
@@ -69,11 +69,13 @@ def copy_checkpoint(
     *,
     keyring: Keyring | None = None,
     index: FrameIndex | None = None,
+    fence: Callable[[], None] = lambda: None,
 ) -> Moved:
     """Copy one checkpoint, and its keyframe where it has one.
 
     Args:
         index: The frames the destination holds, where known; learns those that come.
+        fence: Asked right before the root is created; raises FencedOut where we may not.
 
     Raises:
         BadManifest, BadBlock: The original, or the copy, is not right; no root was created.
@@ -83,11 +85,12 @@ def copy_checkpoint(
     raw = _read_root(source, generation)
     root = root_from_bytes(raw)
     if root.manifest.keyframe is not None:
-        copy_checkpoint(source, destination, root.manifest.keyframe.generation, keyring=keyring, index=index)
+        number = root.manifest.keyframe.generation
+        copy_checkpoint(source, destination, number, keyring=keyring, index=index, fence=fence)
     url = f"{destination.url}/{manifest_key(generation)}"
     if _stands(destination, generation, root):
         return Moved(generation=generation, url=url, copied_bytes=0, kept_bytes=0, was_there=True)
-    index = FrameIndex.of(destination, roots_in(destination)) if index is None else index
+    index = FrameIndex.of(destination) if index is None else index
     try:
         count = _copy_ranks(source, destination, root, index)
         _verify(source, destination, raw, root, keyring)
@@ -95,16 +98,12 @@ def copy_checkpoint(
         count = _copy_ranks(source, destination, root, FrameIndex(), anew=uuid4().hex)
         _verify(source, destination, raw, root, keyring)
     crash_point("transfer.before_root")
+    fence()
     if not destination.create(manifest_key(generation), raw):
         _stands(destination, generation, root)
     return Moved(
         generation=generation, url=url, copied_bytes=count.copied, kept_bytes=count.kept, was_there=False
     )
-
-
-def roots_in(store: Store) -> list[str]:
-    """Return the keys of every root in a store."""
-    return [found.key for found in store.list(MANIFESTS)]
 
 
 def _read_root(store: Store, generation: int) -> bytes:
@@ -243,6 +242,6 @@ def migrate(
     held = holder(source)
     if held > 0:
         take(destination, held)
-    index = FrameIndex.of(destination, roots_in(destination))
+    index = FrameIndex.of(destination)
     wanted = sorted(generations(source) if only is None else only)
     return [copy_checkpoint(source, destination, each, keyring=keyring, index=index) for each in wanted]

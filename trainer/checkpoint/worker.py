@@ -51,6 +51,7 @@ class Shelf:
             self.saver.store,
             [open_store(url) for url in settings["replicas"]],
             keyring=self._keyring,
+            epoch=settings["epoch"],
             done=told,
             trouble=lambda seen: print(f"lowtide-run: {seen}", file=sys.stderr),
         )
