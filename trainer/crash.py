@@ -27,6 +27,8 @@ POINTS = (
     "lease.after_swap",
     "retention.before_unlink",
     "retention.before_sweep",
+    "transfer.before_commit",
+    "transfer.before_root",
     "restore.before_apply",
 )
 

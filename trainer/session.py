@@ -40,6 +40,7 @@ from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
 from .start import refuse_start
 
 STOPPED = 75
+COPIES_WITHIN_S = 3600.0
 REWARM_STEPS = 100  # Moments that are gone come back at about 1 / (1 - beta2) steps.
 
 
@@ -283,12 +284,19 @@ class SpotSession:
                 raise
             finally:
                 self._notice.disarm()
-                self._keeper.close()
+                self._keeper.close(within_s=self._patience_s(error))
                 self._report_end(error)
 
     def _report_cut_off(self) -> None:
-        """Say that the notice was over before a safe point came; runs beside the training, right before the end."""
+        """Say that the notice was over before a safe point came; called from another thread."""
         self._log.write("ended", reason="preempted", exit_code=STOPPED, step=self.step, weights_sha256=None)
+
+    def _patience_s(self, error: BaseException | None) -> float:
+        """Return how long to wait for copies: what the notice leaves, or as long as they may take."""
+        if getattr(error, "reason", "") == "preempted":
+            left_s = self._notice.left_s
+            return self._plan.notice.nominal_s if left_s is None else left_s
+        return COPIES_WITHIN_S if error is None or isinstance(error, StoppedOnPurpose) else 0.0
 
     def _report_end(self, error: BaseException | None) -> None:
         reason = "done" if error is None else getattr(error, "reason", "failed")

@@ -133,7 +133,9 @@ def run(tmp_path) -> Run:
     return Run(tmp_path / "run")
 
 
-REACHED_WHILE_SAVING = [point for point in crash.POINTS if not point.startswith("restore")]
+REACHED_WHILE_SAVING = [
+    point for point in crash.POINTS if not point.startswith(("restore", "lease", "transfer"))
+]
 
 
 MOMENTS = [(point, n) for point in REACHED_WHILE_SAVING for n in (1, 6) if n == 1 or "lease" not in point]

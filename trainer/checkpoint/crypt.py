@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,12 @@ class Wrapped:
     key_id: str  # Names the master key; says nothing about it.
     nonce: str
     sealed: str
+    check: str  # A checksum of the rest: damage must not look like a missing key.
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it was changed by accident."""
+        return self.check == _check(self.key_id, self.nonce, self.sealed)
 
 
 class RunSecret:
@@ -67,7 +74,8 @@ class RunSecret:
         key_id, key = keyring.newest
         nonce = os.urandom(NONCE_BYTES)
         sealed = AESGCM(_derive(_WRAP, key)).encrypt(nonce, self._secret, key_id.encode())
-        return Wrapped(key_id=key_id, nonce=nonce.hex(), sealed=sealed.hex())
+        words = {"key_id": key_id, "nonce": nonce.hex(), "sealed": sealed.hex()}
+        return Wrapped(**words, check=_check(*words.values()))
 
 
 class Keyring:
@@ -134,6 +142,10 @@ def key_id_of(key: bytes) -> str:
 def nonce_of(counter: int) -> bytes:
     """Return the nonce of a frame: its number under its data key."""
     return counter.to_bytes(NONCE_BYTES, "little")
+
+
+def _check(*words: str) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
 
 
 def _derive(context: str, material: bytes) -> bytes:

@@ -8,10 +8,12 @@ its way no other begins: the arena is one, and whoever saves too often is told s
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -27,9 +29,10 @@ from .ladder import Choice, Speeds, choose
 from .lease import refuse_zombie, take
 from .manifest import Parent, RankEntry
 from .ranks import Alone, RankLost, Ranks
+from .replicate import Replicated
 from .restore import Restored, restore
 from .saver import Committed, Save
-from .stores import open_store
+from .stores import Store, StoreTrouble, open_store
 from .writing import InProcess, Process, WriterLost, Writing
 
 Tier = Literal["W", "F", "E"]
@@ -69,7 +72,7 @@ class Keeper:
         self._life = self._ranks.gather("life", self._life)[0]
         stores = self._stores()
         if self._ranks.rank == 0:
-            take(stores[0], self._plan.attempt)
+            _take_the_lease(stores, self._plan.attempt)
         found = restore(
             stores,
             self._state,
@@ -83,15 +86,25 @@ class Keeper:
             self._go_on_from(found, stores[found.store].url, time.perf_counter() - began)
         return found
 
-    def _stores(self) -> list[Any]:
+    def _urls(self) -> list[str]:
+        """Return where checkpoints are: committed in the first, copied to the others.
+
+        Nodes do not see each other's disks, so that several of them commit to what they share.
+        """
         plan = self._plan.stores
-        urls = [plan.local_dir, *filter(None, [plan.primary_url]), *plan.replica_urls]
-        return [open_store(url) for url in urls]
+        shared = [*filter(None, [plan.primary_url]), *plan.replica_urls]
+        is_alone = self._plan.nodes.count == 1 or not shared
+        return [plan.local_dir, *shared] if is_alone else shared
+
+    def _stores(self) -> list[Store]:
+        return [open_store(url) for url in self._urls()]
 
     def _open_writing(self) -> Writing:
         kind = Process if self._plan.checkpoint.asynchronous else InProcess
+        url, *others = self._urls()
         settings = {
-            "url": self._plan.stores.local_dir,
+            "url": url,
+            "replicas": others if self._ranks.rank == 0 else [],
             "run_id": self._plan.run_id,
             "epoch": self._plan.attempt,
             "key_ref": self._plan.stores.key_ref,
@@ -101,12 +114,15 @@ class Keeper:
             "wrapped": None,
         }
         if self._ranks.rank == 0:
-            writing: Writing = kind(self._arena, settings)
+            writing: Writing = kind(self._arena, settings, self._replicated)
             if self._ranks.world_size > 1:
                 self._ranks.gather("secret", writing.wrapped())
             return writing
         secret = self._ranks.gather("secret", None)[0]
-        return kind(self._arena, {**settings, "wrapped": secret})
+        return kind(self._arena, {**settings, "wrapped": secret}, self._replicated)
+
+    def _replicated(self, copy: Replicated) -> None:
+        self._log.write("replicated", **asdict(copy))
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         manifest = found.manifest
@@ -318,9 +334,23 @@ class Keeper:
             seconds=seconds,
         )
 
-    def close(self) -> None:
-        """End the writer; a save on its way is finished first."""
+    def close(self, within_s: float = 0.0) -> None:
+        """End the writer; a save on its way is finished first, and copies are waited for so long."""
         self._pool.shutdown()
         if self._writing is not None:
+            with contextlib.suppress(WriterLost):
+                if within_s > 0 and not self._writing.drain(within_s):
+                    print("lowtide-run: not every copy of the newest checkpoint was made", file=sys.stderr)
             self._writing.close()
         self._arena.close()
+
+
+def _take_the_lease(stores: list[Store], attempt: int) -> None:
+    """Fence older attempts out, wherever checkpoints go; a replica that cannot be reached is no obstacle."""
+    for number, store in enumerate(stores):
+        try:
+            take(store, attempt)
+        except StoreTrouble as trouble:
+            if number < 2:
+                raise
+            print(f"lowtide-run: {trouble}", file=sys.stderr)

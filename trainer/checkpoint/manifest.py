@@ -141,12 +141,16 @@ def root_from_bytes(raw: bytes) -> RootFile:
     """
     value = parse_json(raw, "The manifest", BadManifest, most_bytes=MOST_BYTES)
     body, wrapped = value.get("manifest"), value.get("secret")
-    if value.get("sha256") != sha256_of(canonical(body)) or canonical(value) != raw:
+    is_whole = value.keys() == {"manifest", "sha256", "secret", "tag"} and canonical(value) == raw
+    if not is_whole or value["sha256"] != sha256_of(canonical(body)):
         raise BadManifest("The manifest's own SHA-256 does not fit it.", fix="Take an older checkpoint.")
+    secret = None if wrapped is None else read(Wrapped, wrapped, "manifest.secret", BadManifest)
+    if secret is not None and not secret.is_whole:
+        raise BadManifest("The wrapped run secret was changed or cut.", fix="Take an older checkpoint.")
     return RootFile(
         manifest=read(Manifest, body, "manifest", BadManifest),
         sha256=str(value["sha256"]),
-        secret=None if wrapped is None else read(Wrapped, wrapped, "manifest.secret", BadManifest),
+        secret=secret,
     )
 
 

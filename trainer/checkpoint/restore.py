@@ -23,7 +23,7 @@ from .manifest import BadManifest, Manifest, root_from_bytes
 from .placing import put_back
 from .ranks import Ranks
 from .reading import Reader, Root, read_root
-from .stores import Absent, Store
+from .stores import Absent, Store, StoreTrouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
     """Return every root some store holds, the newest first; what cannot be read is put aside."""
     found: dict[int, dict[str, object]] = {}
     for number, store in enumerate(search.stores):
-        for generation in generations(store):
+        for generation in _listed(store, is_replica=number > 1):
             try:
                 root = root_from_bytes(store.read(manifest_key(generation)))
             except (BadManifest, Absent) as trouble:
@@ -131,6 +131,19 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
                 {"generation": generation, "sha256": root.sha256, "epoch": body.epoch, "exact": body.exact},
             )
     return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)
+
+
+def _listed(store: Store, *, is_replica: bool) -> list[int]:
+    """Return a store's generations; none of a replica that cannot be reached.
+
+    One of the first two that cannot be reached stops us: it may hold what is newer than all the others have.
+    """
+    try:
+        return generations(store)
+    except StoreTrouble:
+        if not is_replica:
+            raise
+        return []
 
 
 def _try(

@@ -6,11 +6,14 @@ because the trainer was killed, it finishes that save first: what was sealed is 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -19,17 +22,21 @@ from ..errors import TrainerError
 from ..fields import read, to_dict
 from .crypt import Keyring, Wrapped
 from .manifest import BadManifest, Manifest, Parent, RankEntry
+from .replicate import Replicated, Replicator
 from .retention import Retention, sweep
 from .saver import Committed, Save, Saver
 from .stores import open_store
 
 
 class Shelf:
-    """What both the writer process and a trainer without one do: save, commit, keep what is to be kept."""
+    """What both the writer process and a trainer without one do: save, commit, copy, keep what is to be kept.
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    Args:
+        told: Hears of every copy that was made, from another thread.
+    """
+
+    def __init__(self, settings: dict[str, Any], told: Callable[[Replicated], None]) -> None:
         wrapped, self._keyring = settings["wrapped"], Keyring.read(settings["key_ref"])
-        self._keyring = Keyring.read(settings["key_ref"])
         self.saver = Saver(
             open_store(settings["url"]),
             run_id=settings["run_id"],
@@ -40,6 +47,13 @@ class Shelf:
             world_size=settings["world_size"],
         )
         self._retention = Retention(newest=settings["retention"])
+        self._replicator = Replicator(
+            self.saver.store,
+            [open_store(url) for url in settings["replicas"]],
+            keyring=self._keyring,
+            done=told,
+            trouble=lambda seen: print(f"lowtide-run: {seen}", file=sys.stderr),
+        )
 
     def wrapped(self) -> dict[str, Any] | None:
         """Return the run secret for the other ranks, sealed."""
@@ -56,15 +70,21 @@ class Shelf:
 
     def commit(self, save_id: str, entries: list[RankEntry]) -> Committed:
         """Commit what all ranks have written."""
-        return self.saver.commit(save_id, tuple(entries))
+        done = self.saver.commit(save_id, tuple(entries))
+        self._replicator.put(done.manifest.generation)
+        return done
 
     def learn(self, save_id: str, committed: Parent) -> None:
         """Take note that rank 0 committed."""
         self.saver.committed_elsewhere(save_id, committed)
 
+    def drain(self, within_s: float) -> bool:
+        """Wait until every copy is made; False where some are not."""
+        return self._replicator.drain(within_s)
+
     def sweep(self) -> None:
         """Remove what retention lets go of."""
-        swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0)
+        swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0, thoroughly=False)
         if swept.refused is not None:
             print(f"lowtide-run: older checkpoints were left: {swept.refused}", file=sys.stderr)
 
@@ -76,6 +96,7 @@ class Worker:
         self._arena, self._answers = arena, answers
         self._memory: mmap.mmap | None = None
         self._shelf: Shelf | None = None
+        self._turn = threading.Lock()
 
     def obey(self, order: dict[str, Any]) -> None:
         """Carry one order out and answer it."""
@@ -86,7 +107,7 @@ class Worker:
         self._say(answer or {})
 
     def _open(self, **settings: Any) -> dict[str, Any]:
-        self._shelf = Shelf(settings)
+        self._shelf = Shelf(settings, lambda copy: self._say({"replicated": asdict(copy)}))
         return {"wrapped": self._shelf.wrapped()}
 
     def _adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
@@ -110,6 +131,9 @@ class Worker:
     def _sweep(self) -> None:
         self._the_shelf.sweep()
 
+    def _drain(self, within_s: float) -> dict[str, Any]:
+        return {"drained": self._the_shelf.drain(within_s)}
+
     @property
     def _the_shelf(self) -> Shelf:
         assert self._shelf is not None, "the first order is open"
@@ -122,11 +146,9 @@ class Worker:
         return memoryview(self._memory)[:end]
 
     def _say(self, answer: dict[str, Any]) -> None:
-        try:
+        with self._turn, contextlib.suppress(BrokenPipeError):  # The trainer is gone; what is saved is saved.
             self._answers.write(json.dumps(answer).encode() + b"\n")
             self._answers.flush()
-        except BrokenPipeError:
-            return  # The trainer is gone; what is saved is saved.
 
 
 def _committed(done: Committed) -> dict[str, Any]:

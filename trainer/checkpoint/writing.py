@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from .. import errors
@@ -18,6 +20,7 @@ from ..fields import to_dict
 from . import crypt, stores
 from .arena import Arena
 from .manifest import Parent, RankEntry
+from .replicate import Replicated
 from .saver import Committed, Save
 from .worker import Shelf, committed_from, save_order
 
@@ -54,6 +57,9 @@ class Writing(Protocol):
     def sweep(self) -> None:
         """Remove what retention lets go of."""
 
+    def drain(self, within_s: float) -> bool:
+        """Wait until every copy in the other stores is made; False where some are not."""
+
     def close(self) -> None:
         """End it; what was ordered is done first."""
 
@@ -61,10 +67,11 @@ class Writing(Protocol):
 class InProcess:
     """Writes from this very process."""
 
-    def __init__(self, arena: Arena, settings: dict[str, Any]) -> None:
-        self._arena, self._shelf = arena, Shelf(settings)
+    def __init__(self, arena: Arena, settings: dict[str, Any], told: Callable[[Replicated], None]) -> None:
+        self._arena, self._shelf = arena, Shelf(settings, told)
         self.wrapped, self.adopt = self._shelf.wrapped, self._shelf.adopt
         self.commit, self.learn, self.sweep = self._shelf.commit, self._shelf.learn, self._shelf.sweep
+        self.drain = self._shelf.drain
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part."""
@@ -81,14 +88,16 @@ class InProcess:
 class Process:
     """Orders a writer process about. It is started at once, so that the first save finds it warm."""
 
-    def __init__(self, arena: Arena, settings: dict[str, Any]) -> None:
-        self._turn = threading.Lock()
+    def __init__(self, arena: Arena, settings: dict[str, Any], told: Callable[[Replicated], None]) -> None:
+        self._turn, self._told = threading.Lock(), told
+        self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._child = subprocess.Popen(
             [sys.executable, "-P", str(BOOT), str(arena.file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=(arena.file,),
         )
+        threading.Thread(target=self._hear, name="writer", daemon=True).start()
         self._is_open, self._settings = False, settings
         self._wrapped: dict[str, Any] | None = None
 
@@ -128,6 +137,10 @@ class Process:
         """Remove what retention lets go of."""
         self._ask("sweep")
 
+    def drain(self, within_s: float) -> bool:
+        """Wait for the copies."""
+        return bool(self._ask("drain", within_s=within_s)["drained"])
+
     def close(self) -> None:
         """End it."""
         with self._turn:
@@ -163,12 +176,22 @@ class Process:
         except BrokenPipeError:
             raise self._lost() from None
 
-    def _answer(self) -> dict[str, Any]:
+    def _hear(self) -> None:
+        """Pass on what the writer says: answers to who asked, copies that were made to whoever cares."""
         assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
+        for line in self._child.stdout:
+            said = json.loads(line)
+            if "replicated" in said:
+                self._told(Replicated(**said["replicated"]))
+            else:
+                self._answers.put(said)
+        self._answers.put(None)
+
+    def _answer(self) -> dict[str, Any]:
+        answer = self._answers.get()
+        if answer is None:
+            self._answers.put(None)  # For whoever asks again.
             raise self._lost()
-        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def _lost(self) -> WriterLost:

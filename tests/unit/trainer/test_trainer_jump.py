@@ -1,4 +1,4 @@
-"""A machine that slept is noticed by its clocks, and one whose run went on elsewhere meanwhile stops at once."""
+"""A machine that slept is noticed by its clocks, and stops at once if its run went on elsewhere."""
 
 from __future__ import annotations
 

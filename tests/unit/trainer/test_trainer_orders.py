@@ -164,13 +164,6 @@ def test_an_expired_plan_does_not_start_by_the_markets_clock(make_plan):
         refuse_start(plan, market_clock(3600.0, wall=WALL + timedelta(seconds=2)))
 
 
-def test_protection_we_cannot_give_is_refused(make_plan):
-    plan = make_plan()
-    plan = replace(plan, stores=replace(plan.stores, replica_urls=("s3://b",)))
-    with pytest.raises(PlanError, match=r"stores.replica_urls, which this trainer does not do"):
-        refuse_start(plan, Clock())
-
-
 def test_speed_we_cannot_give_is_not_a_reason_to_stay_away(make_plan):
     plan = make_plan()
     refuse_start(replace(plan, checkpoint=replace(plan.checkpoint, asynchronous=True, delta=True)), Clock())
