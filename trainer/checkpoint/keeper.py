@@ -28,7 +28,7 @@ from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
 from .crypt import Keyring
 from .ladder import Choice, Speeds, choose
-from .lease import take
+from .lease import refuse_zombie, take
 from .manifest import Parent, RankEntry
 from .ranks import Alone, RankLost, Ranks
 from .replicate import Replicated
@@ -217,6 +217,10 @@ class Keeper:
         if done is not None and done.done():
             self._under_way = None
             done.result()
+
+    def refuse_zombie(self) -> None:
+        """Raise FencedOut where a newer attempt has taken over."""
+        refuse_zombie(self._stores()[0], self._plan.attempt)
 
     def finish(self) -> None:
         """Wait for the save on its way; raises what `check` does."""
