@@ -96,10 +96,10 @@ def test_migrate_counts_its_bytes_and_refuses_what_is_damaged(ask, run, tmp_path
 
 
 def test_collect_gathers_runs_by_name(ask, run, tmp_path):
-    code, answer = ask("collect", tmp_path / "pool", run[0], "--newest-only", "--key-ref", run[1])
+    code, answer = ask("collect", tmp_path / "collection", run[0], "--newest-only", "--key-ref", run[1])
     assert code == 0
     assert [each["generation"] for each in answer["moved"]] == [3]
-    assert ask("verify", f"{tmp_path}/pool#run-1", "--key-ref", run[1])[0] == 0
+    assert ask("verify", f"{tmp_path}/collection#run-1", "--key-ref", run[1])[0] == 0
 
 
 def test_rotating_wraps_anew_and_the_old_key_is_needed_no_more(ask, run, tmp_path):
