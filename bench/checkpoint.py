@@ -15,7 +15,7 @@ import checkpoint_restore
 from checkpoint_memory import Peak
 from checkpoint_ours import Ours
 from checkpoint_peers import DefaultAsync, ProcessShared, join_group
-from checkpoint_training import Saved, Training, save_beside, usual_step_s
+from checkpoint_training import Saved, Training, save_beside
 from harness import Bench, start
 
 LAYERS = 29  # 30.4 M parameters: 0.365 GB of weights and moments.
@@ -43,7 +43,7 @@ def beside(bench: Bench, room: Path, n: int) -> None:
     taken: dict[str, list[Saved]] = {name: [] for name in savers}
     for _ in range(n + 1):
         for name, saver in savers.items():
-            taken[name].append(save_beside(training, usual_step_s(training), saver))
+            taken[name].append(save_beside(training, saver))
     for saver in savers.values():
         saver.close()
     steady = {name: each[1:] for name, each in taken.items()}
@@ -80,7 +80,7 @@ def memory(bench: Bench, room: Path) -> None:
     with Peak() as saving:
         saver = Ours(training, _sub(room, "memory"))
         for _ in range(3):
-            save_beside(training, 0.0, saver)
+            save_beside(training, saver)
         saver.close()
     extra = (saving.bytes - alone.bytes) / training.state_bytes
     bench.figure(

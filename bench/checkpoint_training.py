@@ -52,8 +52,9 @@ class Saved:
     durable_s: float  # From the call until the checkpoint exists.
 
 
-def save_beside(training: Training, usual_s: float, saver: Saver) -> Saved:
-    """Save once while training goes on, and take the times."""
+def save_beside(training: Training, saver: Saver) -> Saved:
+    """Save once while training goes on, and take the times; usual steps are timed before and after."""
+    before_s = usual_step_s(training)
     began = time.perf_counter()
     saver.begin(training)
     blocked_s = time.perf_counter() - began
@@ -65,7 +66,8 @@ def save_beside(training: Training, usual_s: float, saver: Saver) -> Saved:
             break
     took_s = time.perf_counter() - began
     saver.end()
-    slowed_s = max(0.0, took_s - blocked_s - waited_s - steps * usual_s)
+    usual_s = (before_s + usual_step_s(training)) / 2
+    slowed_s = took_s - blocked_s - waited_s - steps * usual_s  # Below zero where the machine is noisy.
     return Saved(blocked_s + waited_s, slowed_s, took_s)
 
 
@@ -89,7 +91,7 @@ class Saver:
         """Give everything back."""
 
 
-def usual_step_s(training: Training, n: int = 20) -> float:
+def usual_step_s(training: Training, n: int = 15) -> float:
     """Return the median seconds of a step with nothing beside it."""
     taken = []
     for _ in range(n):

@@ -66,3 +66,9 @@ class FencedOut(TrainerError):
     """A newer attempt has committed: this process is a zombie and must not commit any more."""
 
     exit_code = 5
+
+
+class RolledBack(TrainerError):
+    """A store shows only older checkpoints than it is known to have held."""
+
+    exit_code = 5

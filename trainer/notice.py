@@ -1,105 +1,141 @@
 """Listens for the warning that this machine will be taken.
 
 Whoever trains looks here at every safe point, so a warning never breaks into a step or a save. But it is
-heard at once, in every phase: signals reach a thread of ours through a pipe, also while the main thread is
-deep in a kernel, and that thread arms the hard stop. Clouds' metadata services are asked by another thread.
+heard at once, in every phase: a thread of ours reads signals from a pipe, also while the main thread is deep
+in a kernel, looks for the file, and ends the process when the notice is over. Clouds' metadata services are
+asked by another thread.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from .notice_clouds import Source
+from .spool import read_notice
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 STOPPED = 75
+LOOK_EVERY_S = 0.1  # For the file, and for the end of the notice.
+RESERVE_S = 1.0  # Of a notice, to end in; never more than a quarter of it.
+LEAVE_WITHIN_S = 1.0
 
 
 class NoticeWatch:
     """Remembers the first warning, and when the machine goes.
 
     Args:
-        file: A file whose appearance is a warning too, for clouds that warn by other means.
+        file: A file whose appearance is a warning too: see `spool.write_notice`.
     """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._source: str | None = None
-        self._gone_at: float | None = None  # By the monotonic clock.
+        self._heard_at, self._gone_at, self._stop_at = 0.0, float("inf"), float("inf")  # Monotonic.
+        self._is_told = False  # The deadline was named, not assumed.
         self._hinted: str | None = None
+        self._hints_heard: set[tuple[str, str]] = set()
         self._former: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
         self._pipe: tuple[int, int] | None = None
+        self._former_pipe = -1
+        self._watching: threading.Thread | None = None
         self._over = threading.Event()
         self._assumed_s: float | None = None
         self._leave: Callable[[], None] = lambda: None
 
     def listen(self, signals: tuple[signal.Signals, ...] = SIGNALS) -> None:
-        """Take the signals over. Only the main thread can; elsewhere the file is all there is."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        self._former = {each: signal.signal(each, self._hear) for each in signals}
-        self._pipe = os.pipe()
-        for end in self._pipe:
-            os.set_blocking(end, end == self._pipe[0])
-        signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
-        arguments = self._pipe[0], set(signals)
-        thread = threading.Thread(target=self._hear_at_once, args=arguments, daemon=True)
-        thread.start()
+        """Take the signals over, where called in the main thread; watch for the file in any."""
+        if threading.current_thread() is threading.main_thread():
+            self._former = {each: signal.signal(each, self._hear) for each in signals}
+            self._pipe = os.pipe()
+            for end in self._pipe:
+                os.set_blocking(end, False)
+            self._former_pipe = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        self._watch()
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self.hear(signal.Signals(number).name)
 
-    def _hear_at_once(self, pipe: int, signals: set[signal.Signals]) -> None:
+    def _watch(self) -> None:
+        if self._watching is None:
+            self._watching = threading.Thread(target=self._keep_watching, name="notice", daemon=True)
+            self._watching.start()
+
+    def _keep_watching(self) -> None:
+        while not self._over.is_set():
+            pause_s = max(0.0, min(LOOK_EVERY_S, self._stop_at - time.monotonic()))
+            self._read_signals(pause_s)
+            self.heard()
+            if time.monotonic() >= self._stop_at and not self._over.is_set():
+                self._stop_hard()
+
+    def _read_signals(self, within_s: float) -> None:
         """Read signal numbers as the system writes them, whatever the main thread is doing."""
-        with suppress(OSError):
-            while numbers := os.read(pipe, 64):
-                for number in numbers:
-                    if number in signals:
-                        self.hear(signal.Signals(number).name)
-        os.close(pipe)
+        pipe = self._pipe
+        if pipe is None:
+            self._over.wait(within_s)
+            return
+        with suppress(OSError, ValueError):  # Closed meanwhile.
+            if select.select([pipe[0]], [], [], within_s)[0]:
+                numbers = os.read(pipe[0], 64)
+                for number in {*numbers} & {int(each) for each in self._former}:
+                    self.hear(signal.Signals(number).name)
+                if self._former_pipe >= 0:
+                    os.write(self._former_pipe, numbers)  # Whoever had signals written before us.
 
     def ask(self, source: Source) -> None:
         """Ask a metadata service from now on, from a thread of its own."""
-        threading.Thread(target=self._ask, args=(source,), name="notice", daemon=True).start()
+        self._watch()
+        threading.Thread(target=self._ask, args=(source,), name="notice-ask", daemon=True).start()
 
     def _ask(self, source: Source) -> None:
-        while not self._over.is_set() and self._source is None:
+        while not self._over.is_set() and not self._is_told:
             heard = source.poll()
             if heard is not None and heard.is_certain:
-                left_s = None if heard.at is None else (heard.at - datetime.now(UTC)).total_seconds()
-                self.hear(heard.source, left_s)
+                self.hear(heard.source, heard.left_s)
             elif heard is not None:
-                self._hinted = heard.source
+                self._hint(heard.source, heard.which)
             self._over.wait(source.poll_every_s)
 
+    def _hint(self, source: str, which: str) -> None:
+        if (source, which) not in self._hints_heard:  # A service repeats it at every question.
+            self._hints_heard.add((source, which))
+            self._hinted = source
+
     def hear(self, source: str, left_s: float | None = None) -> None:
-        """Remember a warning; the first counts, and the hard stop is armed by it.
+        """Remember a warning: the first counts, and the first that names a time says when the machine goes.
+
+        Runs in a signal handler too, so it takes no lock and starts nothing.
 
         Args:
             left_s: Seconds until the machine goes, where the warning names them.
         """
-        if self._source is not None:
-            return
-        self._source = source
-        seconds = left_s if left_s is not None else self._assumed_s
-        if seconds is not None:
-            self._gone_at = time.monotonic() + seconds
-            threading.Thread(target=self._stop_hard, args=(seconds,), daemon=True).start()
+        is_first = self._source is None
+        if is_first:
+            self._heard_at, self._source = time.monotonic(), source
+        if left_s is not None and not self._is_told:
+            self._is_told = True
+            self._goes_in(left_s, time.monotonic())
+        elif is_first and self._assumed_s is not None:
+            self._goes_in(self._assumed_s, self._heard_at)
+
+    def _goes_in(self, seconds: float, since: float) -> None:
+        self._gone_at = since + seconds
+        self._stop_at = self._gone_at - min(RESERVE_S, seconds / 4)
 
     def heard(self) -> str | None:
         """Return where a warning came from (`SIGTERM`, `aws instance-action`, `file`), or None."""
         if self._source is None and self._file is not None and self._file.exists():
-            self.hear("file")
+            self.hear(*read_notice(self._file))
         return self._source
 
     def take_hint(self) -> str | None:
@@ -110,23 +146,26 @@ class NoticeWatch:
     @property
     def left_s(self) -> float | None:
         """Seconds until the machine goes; None where nothing was said or assumed."""
-        return None if self._gone_at is None else max(0.0, self._gone_at - time.monotonic())
+        return None if self._gone_at == float("inf") else max(0.0, self._gone_at - time.monotonic())
 
     def stop_hard_after(self, seconds: float | None, leave: Callable[[], None] = lambda: None) -> None:
-        """Assume so many seconds of notice, and end the process when they are over, wherever it then is.
+        """End the process when a notice is over, wherever it then is.
 
         Args:
-            seconds: None arms nothing.
-            leave: Called right before, in another thread; must be quick and must not raise.
+            seconds: How long a notice is assumed to be that does not say so itself; None assumes nothing, and
+                such a notice ends nothing.
+            leave: Called right before, in another thread, and waited for a second.
         """
         self._assumed_s, self._leave = seconds, leave
+        if seconds is not None and self._source is not None and not self._is_told:
+            self._goes_in(seconds, self._heard_at)  # Heard before anybody could say how long it is.
+        self._watch()
 
-    def _stop_hard(self, seconds: float) -> None:
-        if self._over.wait(max(0.0, seconds)):
-            return
+    def _stop_hard(self) -> NoReturn:
         print("lowtide-run: the notice is over and training has not come to a safe point", file=sys.stderr)
-        with suppress(Exception):
-            self._leave()
+        leaving = threading.Thread(target=self._leave, daemon=True)
+        leaving.start()
+        leaving.join(LEAVE_WITHIN_S)  # It may wait for what the stuck thread holds.
         os._exit(STOPPED)  # The writer process finishes what was sealed.
 
     def disarm(self) -> None:
@@ -137,9 +176,12 @@ class NoticeWatch:
         """Give the signals back to whoever had them."""
         self.disarm()
         if self._pipe is not None:
-            signal.set_wakeup_fd(-1)
-            os.close(self._pipe[1])  # The thread reads to the end, and closes its own.
-            self._pipe = None
+            signal.set_wakeup_fd(self._former_pipe)
+            if self._watching is not None and self._watching is not threading.current_thread():
+                self._watching.join(10 * LOOK_EVERY_S)  # It reads from the pipe.
+            pipe, self._pipe = self._pipe, None
+            for end in pipe:
+                os.close(end)
         for each, handler in self._former.items():
             signal.signal(each, handler)
         self._former = {}

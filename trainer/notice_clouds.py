@@ -1,28 +1,26 @@
-"""What each cloud's metadata service says about the machine being taken, asked over plain HTTP.
+"""What each cloud's metadata service says about the machine being taken.
 
 A source answers one question: is there a warning now? It never raises; a service that is absent, slow or
-talks nonsense has said nothing, and that is said once. Warnings that name a time bring their deadline.
+talks nonsense has said nothing. Warnings that name a time bring the seconds that are left.
 
 Sources: the clouds' documentation, read 2026-11. AWS: instance metadata v2, `spot/instance-action` (about two
-minutes) and `events/recommendations/rebalance` (a hint). Google Cloud: `instance/preempted` (about 30 s).
-Azure: Scheduled Events, `Preempt` (30 s or more). None of them is promised by its provider.
+minutes; none where the machine hibernates, which begins at once) and `events/recommendations/rebalance` (a
+hint). Google Cloud: `instance/preempted` (about 30 s), `maintenance-event`. Azure: Scheduled Events,
+`Preempt` (30 s or more), told to all machines of a set, so that each has to look for its own name. None of them is
+promised by its provider, and none was asked live.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import quote
 
-ANSWER_WITHIN_S = 2.0
+from .notice_http import ANSWER_WITHIN_S, Metadata, instant
+
 GCP_WAIT_S = 20  # Google holds the answer back until something changes, or so long.
-MOST_BYTES = 1 << 16
 TOKEN_TTL_S = 21_600
 OWN_ADDRESS = {
     "aws": "http://169.254.169.254",
@@ -38,6 +36,8 @@ class Heard:
     source: str
     is_certain: bool  # Else a hint: save now and go on.
     at: datetime | None
+    left_s: float | None = None  # Seconds until `at`, by the provider's clock.
+    which: str = ""  # Tells one hint from the next, as a service repeats what it said.
 
 
 class Source(Protocol):
@@ -60,49 +60,13 @@ def source_of(provider: str, url: str) -> Source | None:
     return kinds[provider](OWN_ADDRESS[provider] if url == "metadata" else url.rstrip("/"))
 
 
-class Metadata:
-    """Asks one service, and complains once."""
+def _certain(service: Metadata, source: str, at: datetime | None) -> Heard:
+    left_s = None if at is None else max(0.0, (at - service.now()).total_seconds())
+    return Heard(source=source, is_certain=True, at=at, left_s=left_s)
 
-    def __init__(self, url: str) -> None:
-        self._url, self._complained = url, False
-        self.refused = False  # The last request, for want of a valid token.
 
-    def get(
-        self,
-        path: str,
-        headers: dict[str, str],
-        *,
-        method: str = "GET",
-        within_s: float = ANSWER_WITHIN_S,
-    ) -> str | None:
-        """Return the body; None where the service is absent, answers 404, or with an error."""
-        request = urllib.request.Request(self._url + path, headers=headers, method=method)
-        self.refused = False
-        try:
-            with urllib.request.urlopen(request, timeout=within_s) as answer:
-                body: bytes = answer.read(MOST_BYTES)
-            return body.decode("utf-8", "replace")
-        except urllib.error.HTTPError as refusal:
-            self.refused = refusal.code == 401
-            if refusal.code not in (401, 404, 410):
-                self.complain(f"answers {refusal.code}")
-        except (OSError, ValueError) as trouble:
-            self.complain(str(trouble))
-        return None
-
-    def complain(self, seen: str) -> None:
-        """Say once that the service is of no use."""
-        if not self._complained:
-            self._complained = True
-            print(f"lowtide-run: notices cannot be heard from {self._url}: {seen}", file=sys.stderr)
-
-    def read(self, body: str | None) -> Any:
-        """Return the JSON in a body, None where it is none."""
-        try:
-            return None if body is None else json.loads(body)
-        except ValueError:
-            self.complain(f"answers {body!r:.60}")
-            return None
+def _hint(source: str, which: object) -> Heard:
+    return Heard(source=source, is_certain=False, at=None, which=str(which))
 
 
 class AwsNotice:
@@ -117,16 +81,24 @@ class AwsNotice:
         """Return an interruption, or the hint that one is likely."""
         action = self._service.read(self._get("spot/instance-action"))
         if isinstance(action, dict):
-            return Heard(source="aws instance-action", is_certain=True, at=instant(action.get("time")))
-        if self._service.read(self._get("events/recommendations/rebalance")) is not None:
-            return Heard(source="aws rebalance", is_certain=False, at=None)
+            return self._interruption(action)
+        advice = self._service.read(self._get("events/recommendations/rebalance"))
+        if isinstance(advice, dict):
+            return _hint("aws rebalance", advice.get("noticeTime"))
         return None
+
+    def _interruption(self, action: dict[str, Any]) -> Heard:
+        heard = _certain(self._service, "aws instance-action", instant(action.get("time")))
+        if action.get("action") == "hibernate":
+            return Heard(source=heard.source, is_certain=True, at=heard.at, left_s=0.0)
+        return heard
 
     def _get(self, path: str) -> str | None:
         body = self._with_token(path)
         if not self._token or self._service.refused:  # None yet, or it has expired.
             ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
-            self._token = self._service.get("/latest/api/token", ttl, method="PUT") or ""
+            told = self._service.get("/latest/api/token", ttl, method="PUT") or ""
+            self._token = told if told.isascii() and told.isprintable() else ""
             body = self._with_token(path)
         return body
 
@@ -143,19 +115,23 @@ class GcpNotice:
     poll_every_s = 1.0
 
     def __init__(self, url: str, *, wait_s: float = GCP_WAIT_S) -> None:
-        self._service, self._wait_s, self._is_known = Metadata(url), wait_s, False
+        self._service, self._wait_s = Metadata(url), wait_s
+        self._etag: str | None = None  # Of the state last seen: what changed since then is answered at once.
 
     def poll(self) -> Heard | None:
         """Return a preemption, or maintenance that ends the machine."""
-        wait = f"?wait_for_change=true&timeout_sec={self._wait_s:g}" if self._is_known else ""
-        preempted = self._get(f"preempted{wait}", self._wait_s + ANSWER_WITHIN_S)
-        self._is_known = preempted is not None  # The first answer comes at once: it may have happened before.
-        if (preempted or "").strip() == "TRUE":
-            return Heard(source="gcp preempted", is_certain=True, at=None)
+        if self._preempted() == "TRUE":
+            return _certain(self._service, "gcp preempted", None)
         event = (self._get("maintenance-event", ANSWER_WITHIN_S) or "").strip()
-        if event.startswith("TERMINATE"):
-            return Heard(source="gcp maintenance", is_certain=False, at=None)
-        return None
+        return _hint("gcp maintenance", event) if event.startswith("TERMINATE") else None
+
+    def _preempted(self) -> str:
+        wait = ""
+        if self._etag is not None:
+            wait = f"?wait_for_change=true&timeout_sec={self._wait_s:g}&last_etag={quote(self._etag)}"
+        body = self._get(f"preempted{wait}", self._wait_s + ANSWER_WITHIN_S)
+        self._etag = None if body is None else self._service.headers.get("etag", "0")
+        return (body or "").strip()
 
     def _get(self, path: str, within_s: float) -> str | None:
         headers = {"Metadata-Flavor": "Google"}
@@ -166,34 +142,46 @@ class AzureNotice:
     """Azure's Scheduled Events."""
 
     poll_every_s = 5.0
-    certain = ("Preempt", "Terminate")
+    certain, disturbing = ("Preempt", "Terminate"), ("Reboot", "Redeploy", "Freeze")
 
     def __init__(self, url: str) -> None:
-        self._service = Metadata(url)
+        self._service, self._names = Metadata(url), Metadata(url)
+        self._name: str | None = None  # Of this machine; asked until it is known.
 
     def poll(self) -> Heard | None:
-        """Return the event that takes the machine, or the hint that it will be disturbed."""
+        """Return the event that takes this machine, or the hint that it will be disturbed."""
         told = self._service.read(
             self._service.get("/metadata/scheduledevents?api-version=2020-07-01", {"Metadata": "true"})
         )
         events = told.get("Events") if isinstance(told, dict) else None
-        found = [event for event in events or [] if isinstance(event, dict)]
-        for event in sorted(found, key=lambda event: event.get("EventType") not in self.certain):
-            kind = str(event.get("EventType"))
-            return Heard(
-                source=f"azure {kind}", is_certain=kind in self.certain, at=instant(event.get("NotBefore"))
-            )
+        ours = [event for event in _objects(events) if self._is_ours(event)]
+        for event in ours:
+            if event.get("EventType") in self.certain:
+                at = instant(event.get("NotBefore"))
+                heard = _certain(self._service, f"azure {event['EventType']}", at)
+                if at is None and event.get("EventStatus") == "Started":
+                    return Heard(source=heard.source, is_certain=True, at=None, left_s=0.0)
+                return heard
+        for event in ours:
+            if event.get("EventType") in self.disturbing:
+                return _hint(f"azure {event['EventType']}", event.get("EventId"))
         return None
 
+    def _is_ours(self, event: dict[str, Any]) -> bool:
+        """An event that names no machine, or a machine that does not know its name, is taken for ours."""
+        named = event.get("Resources")
+        if not isinstance(named, list) or not named:
+            return True
+        if self._name is None:
+            path = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
+            self._name = _bare(self._names.get(path, {"Metadata": "true"})) or None
+        return self._name is None or self._name in {_bare(each) for each in named}
 
-def instant(text: object) -> datetime | None:
-    """Return the time a service names, in ISO 8601 or as in e-mail; None where it names none."""
-    if not isinstance(text, str) or not text:
-        return None
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            found = read(text)
-        except (ValueError, TypeError):
-            continue
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return None
+
+def _bare(name: object) -> str:
+    """Return a machine's name as it may be compared: events write `_name` and paths in places."""
+    return "" if name is None else str(name).strip().rpartition("/")[2].lstrip("_").lower()
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

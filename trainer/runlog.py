@@ -25,7 +25,7 @@ from .events import SCHEMA_VERSION, complete, event_schema, validate_event
 from .fields import instant_text
 from .phase import Phase, read_phase
 from .ship import Shipper, ship_spool
-from .spool import notice_path, phase_path, read_spool, spool_path
+from .spool import notice_path, phase_path, read_notice, read_spool, spool_path, write_notice
 
 __all__ = [
     "EventError",
@@ -37,11 +37,13 @@ __all__ = [
     "event_schema",
     "notice_path",
     "phase_path",
+    "read_notice",
     "read_phase",
     "read_spool",
     "ship_spool",
     "spool_path",
     "validate_event",
+    "write_notice",
 ]
 
 

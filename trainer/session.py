@@ -32,6 +32,8 @@ from .checkpoint.ranks import Alone, Ranks
 from .clock import Clock
 from .directive import DirectiveWatch
 from .errors import TrainerError
+from .jump import JumpWatch, read_clocks
+from .known import newest_by_store
 from .notice import NoticeWatch
 from .notice_clouds import source_of
 from .plan import Plan
@@ -105,6 +107,7 @@ class SpotSession:
         self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
         self._directives: DirectiveWatch | None = None
+        self._jumps = JumpWatch(read_clocks())
         self._total, self._asked = 0, False
         self._step_began, self._began = 0.0, 0
         self.step = 0  # Steps completed.
@@ -130,8 +133,8 @@ class SpotSession:
     def _hear_the_cloud(self) -> None:
         """Ask the provider's metadata service where the plan names one; be gone when a notice is over."""
         notice = self._plan.notice
-        if self._clock.compression == 1.0 and notice.assumed_s > 0:
-            self._notice.stop_hard_after(notice.assumed_s)
+        is_assumed = self._clock.compression == 1.0 and notice.assumed_s > 0
+        self._notice.stop_hard_after(notice.assumed_s if is_assumed else None, self._report_cut_off)
         if notice.poll_url is not None:
             source = source_of(notice.provider, notice.poll_url)
             if source is not None:
@@ -145,7 +148,7 @@ class SpotSession:
         return min(1.0, (self.step - self._began + 1) / REWARM_STEPS)
 
     def _restore(self) -> None:
-        found = self._keeper.restore()
+        found = self._keeper.restore(newest_by_store(self._plan, self._token()))
         if found is not None:
             self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
             self._began = self.step
@@ -182,6 +185,7 @@ class SpotSession:
         if self.step >= self._total:
             return  # Done, and saved on the way out.
         self._keeper.check()
+        self._refuse_after_sleep()
         source = self._notice.heard()
         if source is not None:
             self._ranks.ring(source)
@@ -195,6 +199,13 @@ class SpotSession:
             self._stop("stopped")
         if order["save"] is not None:
             self._save_beside(order["save"])
+
+    def _refuse_after_sleep(self) -> None:
+        """A machine that slept may have been replaced: ask at once, not only before the next commit."""
+        slept_s = self._jumps.slept_s(read_clocks())
+        if slept_s is not None:
+            print(f"lowtide-run: this machine was away for {slept_s:.0f} s", file=sys.stderr)
+            self._keeper.refuse_zombie()
 
     def _order(self, source: str | None) -> dict[str, Any]:
         """Return what all ranks are to do: leave for a notice or a directive, or save."""
@@ -251,11 +262,15 @@ class SpotSession:
             pid=os.getpid(),
         )
 
+    def _token(self) -> str | None:
+        service = self._plan.service
+        return os.environ.get(service.token_env) if service and service.token_env else None
+
     def _talk_to_service(self) -> None:
         service = self._plan.service
         if service is None:
             return
-        token = os.environ.get(service.token_env) if service.token_env else None
+        token = self._token()
         self._open.enter_context(Shipper(service.url, token, self._log.path))
         if self._ranks.rank > 0:
             return  # Rank 0 asks for all.
@@ -276,6 +291,10 @@ class SpotSession:
                 self._notice.disarm()
                 self._keeper.close(within_s=self._patience_s(error))
                 self._report_end(error)
+
+    def _report_cut_off(self) -> None:
+        """Say that the notice was over before a safe point came; called from another thread."""
+        self._log.write("ended", reason="preempted", exit_code=STOPPED, step=self.step, weights_sha256=None)
 
     def _patience_s(self, error: BaseException | None) -> float:
         """Return how long to wait for copies: what the notice leaves, or as long as they may take."""

@@ -7,6 +7,8 @@ therefore be torn, and a torn line was never an event.
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,30 @@ def read_spool(path: Path | str) -> list[dict[str, Any]]:
         return read_from(path, 0)[0]
     except FileNotFoundError:
         return []
+
+
+def write_notice(path: Path | str, source: str, at: datetime | None = None) -> None:
+    """Tell a node that its machine will be taken: for whoever hears it elsewhere, such as a launcher.
+
+    Args:
+        path: From `notice_path`; the file appears whole or not at all.
+        source: Who said so, as it stands in the run log.
+        at: When the machine goes, where that is known.
+    """
+    told = {"source": source, "at": None if at is None else at.astimezone(UTC).isoformat()}
+    unfinished = Path(f"{path}.{os.getpid()}")
+    unfinished.write_text(json.dumps(told))
+    os.replace(unfinished, path)
+
+
+def read_notice(path: Path | str) -> tuple[str, float | None]:
+    """Return who gave a notice and the seconds left; an empty file, or any other, is one as well."""
+    try:
+        told = json.loads(Path(path).read_bytes())
+        source, at = told["source"], told["at"]
+        left_s = None if at is None else (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
+    except (OSError, ValueError, KeyError, TypeError):
+        return "file", None
+    if not isinstance(source, str) or not source.isprintable():
+        return "file", None
+    return source, None if left_s is None else max(0.0, left_s)

@@ -12,6 +12,7 @@ import contextlib
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any, Literal
@@ -20,13 +21,14 @@ from uuid import uuid4
 from ..crash import crash_point
 from ..errors import TrainerError
 from ..fields import to_dict
+from ..known import refuse_rolled_back
 from ..plan import Plan
 from ..runlog import RunLog
 from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
 from .crypt import Keyring
 from .ladder import Choice, Speeds, choose
-from .lease import take
+from .lease import refuse_zombie, take
 from .manifest import Parent, RankEntry
 from .ranks import Alone, RankLost, Ranks
 from .replicate import Replicated
@@ -61,10 +63,14 @@ class Keeper:
         self.saved_step = 0  # A state after no step is not worth a checkpoint.
         self.saved_exactly = True
 
-    def restore(self) -> Restored | None:
+    def restore(self, known: Mapping[str, int] | None = None) -> Restored | None:
         """Put the newest valid checkpoint back; None where there is none yet.
 
+        Args:
+            known: The newest generation each store is known to have held, by its URL.
+
         Raises:
+            RolledBack: A store shows only older ones.
             NoValidCheckpoint, OtherTraining, KeyTrouble: As `restore.restore` says.
             FencedOut: A newer attempt has taken over.
         """
@@ -73,6 +79,7 @@ class Keeper:
         stores = self._stores()
         if self._ranks.rank == 0:
             _take_the_lease(stores, self._plan.attempt)
+            refuse_rolled_back(stores, known or {})
         found = restore(
             stores,
             self._state,
@@ -210,6 +217,10 @@ class Keeper:
         if done is not None and done.done():
             self._under_way = None
             done.result()
+
+    def refuse_zombie(self) -> None:
+        """Raise FencedOut where a newer attempt has taken over."""
+        refuse_zombie(self._stores()[0], self._plan.attempt)
 
     def finish(self) -> None:
         """Wait for the save on its way; raises what `check` does."""

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -26,6 +27,9 @@ from .replicate import Replicated, Replicator
 from .retention import Retention, sweep
 from .saver import Committed, Save, Saver
 from .stores import open_store
+
+# A sweep reads the newest checkpoint back before it removes any: of a bucket that is not done at every save.
+SWEEP_REPLICAS_EVERY_S = 3600.0
 
 
 class Shelf:
@@ -47,9 +51,11 @@ class Shelf:
             world_size=settings["world_size"],
         )
         self._retention = Retention(newest=settings["retention"])
+        self._replicas = [open_store(url) for url in settings["replicas"]]
+        self._swept_at, self._sweeping = time.monotonic(), threading.Lock()
         self._replicator = Replicator(
             self.saver.store,
-            [open_store(url) for url in settings["replicas"]],
+            self._replicas,
             keyring=self._keyring,
             epoch=settings["epoch"],
             done=told,
@@ -88,6 +94,21 @@ class Shelf:
         swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0, thoroughly=False)
         if swept.refused is not None:
             print(f"lowtide-run: older checkpoints were left: {swept.refused}", file=sys.stderr)
+        if self._replicas and time.monotonic() - self._swept_at >= SWEEP_REPLICAS_EVERY_S:
+            self._swept_at = time.monotonic()
+            threading.Thread(target=self.sweep_replicas, name="sweep", daemon=True).start()
+
+    def sweep_replicas(self) -> None:
+        """Remove from the other stores what retention lets go of; a node may lack the right, and is told so."""
+        with self._sweeping:
+            for store in self._replicas:
+                try:
+                    swept = sweep(store, self._retention, keyring=self._keyring, thoroughly=False)
+                except (TrainerError, OSError) as trouble:
+                    print(f"lowtide-run: {store.url} was not swept: {trouble}", file=sys.stderr)
+                    continue
+                if swept.refused is not None:
+                    print(f"lowtide-run: {store.url} was not swept: {swept.refused}", file=sys.stderr)
 
 
 class Worker:

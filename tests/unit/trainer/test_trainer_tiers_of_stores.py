@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -103,3 +104,20 @@ def test_a_primary_store_that_cannot_be_reached_is_no_reason_to_begin_anew(tmp_p
     with pytest.raises(StoreTrouble):
         run(2, 5)
     assert steps(tmp_path, "replica") != []
+
+
+def test_what_retention_lets_go_of_leaves_the_other_stores_too_when_its_grace_is_over(
+    tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr("trainer.checkpoint.worker.SWEEP_REPLICAS_EVERY_S", 0.0)
+    run(1, 6, retention=2)
+    until(lambda: len(steps(tmp_path, "primary")) <= 3)
+    assert max(steps(tmp_path, "primary")) == 6
+    assert len(list((tmp_path / "primary" / "blobs").iterdir())) > 3  # Their blocks stay for an hour.
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
