@@ -93,7 +93,7 @@ def test_collecting_again_sends_nothing():
     assert [each.was_there for each in collect([source], collection, keyring=KEYRING)] == [True]
 
 
-def test_no_run_of_a_pool_sweeps_anothers_blocks():
+def test_no_run_of_a_collection_sweeps_anothers_blocks():
     base, collection, sources = os.urandom(BLOCK), memory(), []
     for number in range(2):
         sources.append(memory())

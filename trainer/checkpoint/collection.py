@@ -5,7 +5,7 @@
 
 Where nothing is sealed, or runs share a secret, a frame that several runs name is kept once: the base model
 of a sweep over adapters. Sealed with keys of their own, runs have nothing in common.
-A blob may be another run's as well, so that a view never deletes one. `open_store("COLLECTION#RUN")` opens a view.
+A blob may be another run's as well, so that a view never deletes one. `open_store("…#RUN")` opens a view.
 """
 
 from __future__ import annotations
