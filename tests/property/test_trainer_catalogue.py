@@ -10,8 +10,8 @@ import pytest
 from checkpoint_stage import KEYRING, commit, payload_of, saver
 
 from trainer.checkpoint.catalogue import catalogue
+from trainer.checkpoint.collection import CollectedRun, collect, runs_in
 from trainer.checkpoint.layout import manifest_key
-from trainer.checkpoint.pool import PooledRun, collect, runs_in
 from trainer.checkpoint.retention import Retention, pin, sweep
 from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.transfer import copy_checkpoint
@@ -70,39 +70,44 @@ def test_another_checkpoint_of_the_same_number_is_told_apart():
 
 @pytest.mark.parametrize("keyring", [None, KEYRING], ids=["open", "sealed"])
 def test_a_sweeps_common_base_is_kept_once_where_the_key_allows(keyring):
-    base, sources, pool = os.urandom(2 * BLOCK), [], memory()
+    base, sources, collection = os.urandom(2 * BLOCK), [], memory()
     for number in range(4):
         sources.append(memory())
         writer = saver(sources[-1], run_id=f"lr-{number}", keyring=keyring)
         commit(writer, base + b"adapter %d" % number)
-    moved = collect(sources, pool, keyring=keyring)
-    kept = sum(found.bytes for found in pool.list("blobs/"))
+    moved = collect(sources, collection, keyring=keyring)
+    kept = sum(found.bytes for found in collection.list("blobs/"))
     times = 1 if keyring is None else 4
     assert times * len(base) < kept < times * len(base) + 4 * 200
     assert sum(each.copied_bytes for each in moved) == kept
-    assert runs_in(pool) == ["lr-0", "lr-1", "lr-2", "lr-3"]
+    assert runs_in(collection) == ["lr-0", "lr-1", "lr-2", "lr-3"]
     for number in range(4):
-        run = PooledRun(pool, f"lr-{number}")
+        run = CollectedRun(collection, f"lr-{number}")
         assert payload_of(run, 1, keyring) == base + b"adapter %d" % number
 
 
 def test_collecting_again_sends_nothing():
-    source, pool = memory(), memory()
+    source, collection = memory(), memory()
     commit(saver(source), os.urandom(1000))
-    collect([source], pool, keyring=KEYRING)
-    assert [each.was_there for each in collect([source], pool, keyring=KEYRING)] == [True]
+    collect([source], collection, keyring=KEYRING)
+    assert [each.was_there for each in collect([source], collection, keyring=KEYRING)] == [True]
 
 
-def test_no_run_of_a_pool_sweeps_anothers_blocks():
-    base, pool, sources = os.urandom(BLOCK), memory(), []
+def test_no_run_of_a_collection_sweeps_anothers_blocks():
+    base, collection, sources = os.urandom(BLOCK), memory(), []
     for number in range(2):
         sources.append(memory())
         writer = saver(sources[-1], run_id=f"run-{number}", keyring=None)
         for step in (1, 2):
             commit(writer, base + b"%d %d" % (number, step), step=step)
-    collect(sources, pool)
-    blobs = list(pool.list("blobs/"))
-    sweep(PooledRun(pool, "run-0"), Retention(newest=1), grace_s=0, now=datetime.now(UTC) + timedelta(days=9))
-    assert list(pool.list("blobs/")) == blobs
-    assert payload_of(PooledRun(pool, "run-1"), 1, None) == base + b"1 1"
-    assert payload_of(PooledRun(pool, "run-0"), 2, None) == base + b"0 2"
+    collect(sources, collection)
+    blobs = list(collection.list("blobs/"))
+    sweep(
+        CollectedRun(collection, "run-0"),
+        Retention(newest=1),
+        grace_s=0,
+        now=datetime.now(UTC) + timedelta(days=9),
+    )
+    assert list(collection.list("blobs/")) == blobs
+    assert payload_of(CollectedRun(collection, "run-1"), 1, None) == base + b"1 1"
+    assert payload_of(CollectedRun(collection, "run-0"), 2, None) == base + b"0 2"

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from checkpoint_stage import commit, saver
 
-from trainer.checkpoint.cli import main
+from advisor.commands.ckpt import VERBS as passed_on
+from trainer.checkpoint.cli import WORDS, main
 from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.layout import generations, manifest_key
 from trainer.checkpoint.manifest import root_from_bytes
@@ -95,10 +96,10 @@ def test_migrate_counts_its_bytes_and_refuses_what_is_damaged(ask, run, tmp_path
 
 
 def test_collect_gathers_runs_by_name(ask, run, tmp_path):
-    code, answer = ask("collect", tmp_path / "pool", run[0], "--newest-only", "--key-ref", run[1])
+    code, answer = ask("collect", tmp_path / "collection", run[0], "--newest-only", "--key-ref", run[1])
     assert code == 0
     assert [each["generation"] for each in answer["moved"]] == [3]
-    assert ask("verify", f"{tmp_path}/pool#run-1", "--key-ref", run[1])[0] == 0
+    assert ask("verify", f"{tmp_path}/collection#run-1", "--key-ref", run[1])[0] == 0
 
 
 def test_rotating_wraps_anew_and_the_old_key_is_needed_no_more(ask, run, tmp_path):
@@ -136,8 +137,12 @@ def test_lowtide_ckpt_passes_words_and_code_on(run):
     listed = subprocess.run([*lowtide, "ls", run[0], "--json"], capture_output=True, check=False)
     assert (listed.returncode, len(json.loads(listed.stdout)["checkpoints"])) == (0, 3)
     assert subprocess.run([*lowtide, "verify", run[0]], capture_output=True, check=False).returncode == 5
-    usage = subprocess.run(lowtide, capture_output=True, check=False)
-    assert (usage.returncode, b"migrate" in usage.stdout) == (0, True)
+    helped = subprocess.run([*lowtide, "migrate", "--help"], capture_output=True, check=False)
+    assert (helped.returncode, b"--generation" in helped.stdout) == (0, True)
+
+
+def test_both_commands_know_the_same_verbs_by_the_same_words():
+    assert passed_on == WORDS
 
 
 def exported(path):

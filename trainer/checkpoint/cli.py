@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made["migrate"].add_argument(
         "--generation", type=int, action="append", help="only this one; may be repeated"
     )
-    made["collect"].add_argument("pool", metavar="TO", help="a store that keeps many runs")
+    made["collect"].add_argument("collection", metavar="TO", help="a store that keeps many runs")
     made["collect"].add_argument("sources", nargs="+", metavar="FROM", help=STORE)
     made["collect"].add_argument("--newest-only", action="store_true", help="the newest of each run alone")
     return top

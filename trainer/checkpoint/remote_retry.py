@@ -14,6 +14,7 @@ from .stores import Absent, StoreTrouble
 T = TypeVar("T")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestExpired")  # S3 says so with a 400.
+REFUSED = ("403 Forbidden", "AuthorizationPermissionMismatch", "not authorized to perform", "AccessDenied")
 
 
 class Unsure(Exception):
@@ -76,7 +77,7 @@ def is_refusal(trouble: Exception) -> bool:
     """Whether the credentials were not accepted, or have expired."""
     if isinstance(trouble, (PermissionDeniedError, UnauthenticatedError, PermissionError)):
         return True
-    return any(word in str(trouble) for word in EXPIRED)
+    return any(word in str(trouble) for word in EXPIRED + REFUSED)
 
 
 def short(trouble: BaseException | None) -> str:

@@ -232,7 +232,7 @@ class Saver:
             if self.store.create(key, raw):
                 break
             self._refuse_zombie()  # Another writer took this generation; look who that was.
-            generation = next_generation(self.store)
+            generation = max(generation + 1, next_generation(self.store))  # A listing may be stale.
         sha256 = root_from_bytes(raw).sha256
         self.learn(save, rank, Parent(generation=generation, sha256=sha256))
         return Committed(manifest=manifest, sha256=sha256, key=key, stored_bytes=stored_bytes)

@@ -111,7 +111,7 @@ def checked_key(key: str) -> str:
 def open_store(url: str, *, credentials: Credentials | None = None, **options: Any) -> Store:
     """Return the store at an address: a path, file://, s3://, gs://, az:// or memory://NAME.
 
-    With `#RUN` behind it, the store of one run in a pool of many.
+    With `#RUN` behind it, the store of one run in a collection of many.
 
     Args:
         credentials: Gives short-lived credentials, asked again before they expire; see `remote_store`.
@@ -122,9 +122,9 @@ def open_store(url: str, *, credentials: Credentials | None = None, **options: A
     """
     url, _, run_id = url.partition("#")
     if run_id:
-        from .pool import PooledRun
+        from .collection import CollectedRun
 
-        return PooledRun(open_store(url, credentials=credentials, **options), run_id)
+        return CollectedRun(open_store(url, credentials=credentials, **options), run_id)
     scheme = urlsplit(url).scheme if "://" in url else "file"
     if scheme == "file":
         from .local_store import LocalStore

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from ..errors import TrainerError
 from .catalogue import CatalogueRow, catalogue
 from .cli import CHECK_FAILED
+from .collection import collect as collect_runs
 from .crypt import Keyring
 from .export import export_safetensors
 from .frames import BadBlock
 from .layout import generations
-from .pool import collect as collect_runs
 from .retention import GRACE_S, Retention, sweep, unpin
 from .retention import pin as pin_one
 from .rotate import rotate as rotate_all
@@ -107,10 +107,12 @@ def migrate(asked: Namespace) -> Answer:
 
 def collect(asked: Namespace) -> Answer:
     """Copy many runs into one store."""
-    sources, pool = [open_store(url) for url in asked.sources], open_store(asked.pool)
+    sources, collection = [open_store(url) for url in asked.sources], open_store(asked.collection)
     keyring = Keyring.read(asked.key_ref)
-    moved = _checked(lambda: collect_runs(sources, pool, keyring=keyring, newest_only=asked.newest_only))
-    return _moved(moved, pool)
+    moved = _checked(
+        lambda: collect_runs(sources, collection, keyring=keyring, newest_only=asked.newest_only)
+    )
+    return _moved(moved, collection)
 
 
 def pin(asked: Namespace) -> Answer:

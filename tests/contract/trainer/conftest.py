@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from trainer.checkpoint.stores import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 from faulty_proxy import FaultyProxy
 
 KINDS = ("folder", "folder-direct", "memory", "s3", "s3-in-parts")

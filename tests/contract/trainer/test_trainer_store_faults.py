@@ -9,9 +9,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from checkpoint_stage import KEYRING, commit, payload_of, saver
 from faulty_proxy import FaultyProxy
 
-from trainer.checkpoint.stores import Absent, DeleteRefused, StoreTrouble
+from trainer.checkpoint.layout import generations
+from trainer.checkpoint.replicate import Replicator
+from trainer.checkpoint.stores import Absent, DeleteRefused, StoreTrouble, open_store
 
 MIB = 1 << 20
 KEYS = {"access_key_id": "a", "secret_access_key": "s"}
@@ -248,6 +251,36 @@ def test_of_hundreds_of_random_faults_none_loses_or_changes_anything(s3, s3_stor
     beside = s3_store(folder)
     assert {found.key: beside.read(found.key) for found in beside.list("")} == expected
     assert sum(proxy.injected.values()) > 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_replicas_behind_random_faults_get_every_checkpoint_whole(s3, s3_store, folder, tmp_path, seed):
+    proxy, told = FaultyProxy(s3[0], seed=seed, share=0.25), []
+    here = open_store(str(tmp_path))
+    there = s3_store(folder, endpoint=proxy.url, part_bytes=5 * MIB, patience_s=60)
+    replicator = Replicator(here, [there], keyring=KEYRING, epoch=1, done=told.append, first_pause_s=0.05)
+    writer, payloads = saver(here), {}
+    for step in range(1, 5):
+        payload = random.Random(step).randbytes(3_000 if step % 2 else 12 * MIB)
+        payloads[commit(writer, payload, step=step).manifest.generation] = payload
+        replicator.put(step)
+    assert replicator.close(within_s=100)
+    proxy.close()
+    beside = s3_store(folder)
+    assert {n: payload_of(beside, n) for n in generations(beside)} == payloads
+    assert sorted(each.generation for each in told) == [1, 2, 3, 4]
+    assert sum(proxy.injected.values()) >= 5
+
+
+def test_a_stale_listing_neither_loses_a_commit_nor_hangs_one(proxy, behind, s3_store, folder):
+    store = behind(folder)
+    first, second = saver(store), saver(store)
+    commit(first, b"first")
+    proxy.queue = [("empty_list", r"^GET .*list-type")] * 100  # It seems that nothing was ever committed.
+    done = commit(second, b"second", step=2)
+    assert done.manifest.generation == 2
+    beside = s3_store(folder)
+    assert [payload_of(beside, n) for n in (1, 2)] == [b"first", b"second"]
 
 
 def test_of_two_writers_behind_faults_one_creates_each_name(s3, s3_store, folder):
