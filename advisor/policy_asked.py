@@ -5,8 +5,7 @@ Pure: turns what is known of a run and a market into the policy's own terms.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor
 
@@ -16,7 +15,6 @@ from model.deciding import Policy
 from model.job import SECONDS_PER_HOUR, Job
 from model.market import Pool
 from model.policy import make_policy
-from model.policy_reasons import Alternative, Question, held_for
 from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action
 from model.spot_safety import Promise
 from model.spot_seen import Seen, seen
@@ -44,6 +42,12 @@ class Asked:
     unavailable: frozenset[str]  # Pool keys that were tried just now in vain.
     window: timedelta
 
+    @property
+    def hours_left(self) -> float | None:
+        """Hours until the deadline; None without one."""
+        deadline = self.left.deadline_at
+        return None if deadline is None else (deadline - self.as_of) / timedelta(hours=1)
+
     def tick_hours(self, field: Field) -> float:
         """Return how long the answer stands: until it is asked again, or until a launch is over.
 
@@ -55,14 +59,14 @@ class Asked:
 def ticks_left(asked: Asked, field: Field, work: float) -> tuple[int, float]:
     """Return whole ticks until the deadline, and by how many hours on-demand would miss it.
 
-    Without a deadline, and where it is missed anyway, the ticks are those of a deadline that can be kept.
+    Without a deadline, and where on-demand does not fit in whole ticks, they are those of one it keeps.
     """
     tick = asked.tick_hours(field)
     promise = Promise(work, work, field.overhead_hours, tick)
     least = promise.ticks_on_demand(work, field.overhead_hours)
     if asked.left.deadline_at is None:
         return least + max(round(SOFT_SLACK_HOURS / tick), 1), 0.0
-    hours = (asked.left.deadline_at - asked.as_of) / timedelta(hours=1)
+    hours = asked.hours_left or 0.0
     owed = _owed_on_demand(asked, field)
     ticks = max(floor(hours / tick + 1e-9), promise.ticks_on_demand(work, owed))
     return ticks, max(work + owed - hours, 0.0)
@@ -101,22 +105,6 @@ def seen_by(field: Field, past: Past, current: Action) -> Seen:
         if key in up and not up[key][-1]:
             up[key] = np.append(up[key][:-1], True)
     return seen(tuple(sorted(field.spots)), up, past.tick_hours)
-
-
-def late_ones(
-    policy: Policy, question: Question, found: Sequence[Alternative], asked: Asked, work: float
-) -> list[Alternative]:
-    """Return what could be done where on-demand comes too late: only what is held may still be in time."""
-    assert asked.left.deadline_at is not None
-    hours = (asked.left.deadline_at - asked.as_of) / timedelta(hours=1)
-    needed = work + asked.owed_hours
-
-    def chance(action: Action) -> float:
-        held = action[0] == SPOT and action == question.current
-        return held_for(policy, str(action[1]), needed) if held and needed <= hours else 0.0
-
-    again = [replace(each, p_on_time=chance(each.action)) for each in found]
-    return sorted(again, key=lambda each: (-each.p_on_time, not each.safe, each.cost_usd))
 
 
 def made(asked: Asked, field: Field, work: float, ticks: int, past: Past) -> Policy:

@@ -21,7 +21,7 @@ from model.market import CapacityType
 from model.policy_reasons import Alternative, Question, alternatives
 from model.spot_action import NOTHING, ON_DEMAND, Action
 
-from .policy_asked import Asked, held, is_available, late_ones, made, seen_by, ticks_left
+from .policy_asked import Asked, held, is_available, made, seen_by, ticks_left
 from .policy_field import Field, fields_of, nodes_of
 from .policy_past import Past, past_of
 from .rules import sift
@@ -150,11 +150,10 @@ class Desk:
         )
         owed = asked.owed_hours if current != NOTHING else 0.0
         policy.resume(question.now_h, current, owed, seen_by(field, past, current), field.egress_usd)
-        found = alternatives(policy, question)
+        question.of(policy)  # Works values out anew where it is time, once for all that is asked below.
+        found = alternatives(policy, question, asked.hours_left)
         if asked.holds and current == NOTHING:  # What lives elsewhere is not given up for waiting.
             found = [each for each in found if each.action != NOTHING]
-        if late:
-            found = late_ones(policy, question, found, asked, work)
         return Weighed(field=field, policy=policy.trial(), question=question, found=found, late_hours=late)
 
     def _policy(self, asked: Asked, field: Field, work: float, ticks: int, past: Past) -> Policy:

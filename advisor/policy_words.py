@@ -18,7 +18,7 @@ from model.policy_reasons import (
     price_limits,
     slack_hours,
 )  # fmt: skip
-from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action
+from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action, cheapest
 
 from . import format as fmt
 from .answers import instant
@@ -48,13 +48,13 @@ def told(decided: Decided, asked: Asked, *, solve: bool) -> Told:
         solve: Look for price limits with values worked out anew, which takes longer.
     """
     one = decided.chosen
-    slack = slack_hours(one.policy, one.question)
+    slack = slack_hours(one.policy, one.question, asked.hours_left)
     changes = _changes(one, asked.left, solve)
     decision = {
         **_frame("policy", None),
         "deadline": _deadline(one, asked.left),
         "late_hours": one.late_hours or None,
-        "slack_hours": None if asked.left.deadline_at is None else slack - one.late_hours,
+        "slack_hours": None if asked.left.deadline_at is None else slack,
         "on_demand_by": _by(asked, one, slack),
         "alternatives": [_alternative(each, by) for each in (one, *decided.others) for by in each.found],
         "on_demand_throughout_usd": _steady_usd(one, asked),
@@ -181,8 +181,8 @@ def _slack_words(asked: Asked, one: Weighed, slack: float) -> list[str]:
 
 
 def _changes(one: Weighed, left: Job, solve: bool) -> list[dict[str, Any]]:
-    if one.late_hours:
-        return []
+    if one.late_hours or one.best.action != cheapest(one.question.of(one.policy.trial())).action:
+        return []  # Decided by the hour, within a tick of the deadline: no price changes that.
     found = price_limits(one.policy, one.question, solve=solve)
     found += comings_and_goings(one.policy, one.question)
     return [_change(one, each, left) for each in found]

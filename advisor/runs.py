@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .service import Service
 
 DRAWS = 1000  # Of a decision on the way; the recommendation before it took more.
+FEW_DRAWS = 100  # Where an estimate is asked for its interval alone, which is not drawn.
 DIRECTIVE_VALID = timedelta(minutes=15)
 
 
@@ -199,7 +200,8 @@ class Runs(RunViews):
         kept = [seen for seen in kept if only is None or seen.pool == only]
         sides = sides_of(run, self._service.tariffs)
         seed = run.answer["seed"] + run.newest.attempt
-        return rank(asked.left, kept, sides, as_of=asked.as_of, seed=seed, draws=DRAWS)[0]
+        draws = FEW_DRAWS if only else DRAWS
+        return rank(asked.left, kept, sides, as_of=asked.as_of, seed=seed, draws=draws)[0]
 
     def _orders(self, run: RunState, at: datetime) -> dict[str, Any]:
         asked = asked_of(run, run.what_is_left(at, committed_only=False), at, holds=True)

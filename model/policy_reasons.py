@@ -12,16 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from .deciding import Policy
-from .spot_action import NOTHING, SPOT, Action, Considered, cheapest
+from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered, cheapest
 from .spot_world import stay_hours
 
-TRIES = 4  # Of the search for a price, each of which may work values out anew.
+TRIES = 7  # Of the search for a price, each of which may work values out anew; odd, to end on a line.
+CLOSE = 1e-9  # Hours.
 DEAREST = 2.0  # Times the on-demand price: where the search for a price ends.
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What `Policy.decide` is asked."""
+    """What `Policy.decide` is asked; waiting is weighed only where no pool is up.
+
+    With one pool and time in hand, taking spot now or in a tick is nearly a tie; a person who is told to
+    wait beside a free machine will not understand.
+    """
 
     now_h: float
     done_h: float
@@ -30,7 +35,10 @@ class Question:
 
     def of(self, policy: Policy) -> list[Considered]:
         """Return what the policy considers."""
-        return policy.consider(self.now_h, self.done_h, self.current, self.available)
+        found = policy.consider(self.now_h, self.done_h, self.current, self.available)
+        if not any(self.available.get(pool, False) for pool in policy.pools):
+            return found
+        return [each for each in found if each.action != NOTHING] or found
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +65,52 @@ class Threshold:
     usd_per_hour: float | None = None  # For all nodes, where it is a price.
 
 
-def alternatives(policy: Policy, asked: Question) -> list[Alternative]:
-    """Return what could be done now, the safe first, cheapest first."""
-    found = [
-        Alternative(each.action, each.cost_usd, _chance(policy, asked, each), each.safe)
-        for each in asked.of(policy.trial())
-    ]
-    return sorted(found, key=lambda each: (not each.safe, each.cost_usd))
+def alternatives(policy: Policy, asked: Question, hours_left: float | None = None) -> list[Alternative]:
+    """Return what could be done now, the safe first, cheapest first; the likeliest, where all are late.
+
+    Args:
+        policy: Asked, and left as it is.
+        asked: The question.
+        hours_left: Until the deadline, where that is no whole number of ticks: safety is then judged by
+            the hour as well, for a loss at any instant.
+    """
+    hours = _hours(policy, asked) if hours_left is None else hours_left
+    found = [_alternative(policy, asked, each, hours) for each in asked.of(policy.trial())]
+    late = not any(each.safe and each.p_on_time == 1.0 for each in found)
+    return sorted(found, key=lambda each: (-each.p_on_time if late else 0.0, not each.safe, each.cost_usd))
 
 
-def _chance(policy: Policy, asked: Question, each: Considered) -> float:
-    """Return the chance to end in time if this is done; see `Alternative`."""
-    ticks_left, left = _left(policy, asked)
+def _alternative(policy: Policy, asked: Question, each: Considered, hours: float) -> Alternative:
+    """Return what is considered with its chance; see `Alternative`."""
+    promise, left = policy.promise, _left_hours(policy, asked)
     owed = policy.owed(each.action, asked.current)
-    if each.action != NOTHING and policy.promise.ticks_on_demand(left, owed) > ticks_left:
-        return 0.0
-    if each.safe:
-        return 1.0
-    return held_for(policy, str(each.action[1]), left + owed) if each.action[0] == SPOT else 0.0
+    kind = each.action[0]
+    needed = {SPOT: left + owed + promise.lag_hours, None: left + promise.tick_hours}
+    safe = each.safe and (kind == ON_DEMAND or needed[kind] + promise.overhead_hours <= hours + CLOSE)
+    if left + owed > hours + CLOSE:
+        chance = 0.0
+    elif safe:
+        chance = 1.0
+    else:
+        chance = held_for(policy, str(each.action[1]), left + owed) if kind == SPOT else 0.0
+    return Alternative(each.action, each.cost_usd, chance, safe)
 
 
-def _left(policy: Policy, asked: Question) -> tuple[int, float]:
-    left = max(policy.promise.task_hours - asked.done_h, 0.0)
-    return policy.promise.ticks - policy.tick_at(asked.now_h), left
+def _hours(policy: Policy, asked: Question) -> float:
+    return (policy.promise.ticks - policy.tick_at(asked.now_h)) * policy.promise.tick_hours
 
 
-def slack_hours(policy: Policy, asked: Question) -> float:
-    """Return for how long nothing could be done at all, in whole ticks, until on-demand has to start.
+def _left_hours(policy: Policy, asked: Question) -> float:
+    return max(policy.promise.task_hours - asked.done_h, 0.0)
+
+
+def slack_hours(policy: Policy, asked: Question, hours_left: float | None = None) -> float:
+    """Return for how long nothing could be done at all until on-demand has to start.
 
     Below zero: by how much on-demand started now would be late.
     """
-    ticks_left, left = _left(policy, asked)
-    needed = policy.promise.ticks_on_demand(left, policy.promise.overhead_hours)
-    return (ticks_left - needed) * policy.promise.tick_hours
+    hours = _hours(policy, asked) if hours_left is None else hours_left
+    return hours - _left_hours(policy, asked) - policy.promise.overhead_hours
 
 
 def held_for(policy: Policy, pool: str, hours: float) -> float:
@@ -128,7 +149,8 @@ def price_limits(policy: Policy, asked: Question, *, solve: bool) -> list[Thresh
 def _price_limit(policy: Policy, asked: Question, pool: str, chosen: Action, solve: bool) -> Threshold | None:
     """Return the price at which a pool changes places with the best of the rest; None where none does."""
     here, taken = policy.prices[pool], chosen == (SPOT, pool)
-    low, high = (here, max(DEAREST * policy.on_demand, 2.0 * here)) if taken else (0.0, here)
+    dearest = DEAREST * policy.on_demand
+    low, high = (here, max(dearest, 2.0 * here)) if taken else (0.0, min(here, dearest))
 
     def considered(price: float) -> list[Considered]:
         return asked.of(policy.trial({pool: price}, solve=solve))
@@ -154,20 +176,18 @@ def _dearer_than_rest(considered: list[Considered], action: Action) -> float:
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float | None:
-    """Return where a rising function is zero, by the rule of false position; None where nowhere."""
+    """Return where a rising function is zero, by halves and false position in turn; None where nowhere."""
     below, above = rising(low), rising(high)
-    if below > 0 or above < 0 or below == above:
+    if below > 0 or above <= 0:
         return None
     at = low
-    for _ in range(TRIES):
-        at = low - below * (high - low) / (above - below)
+    for number in range(TRIES):
+        at = 0.5 * (low + high) if number % 2 else low - below * (high - low) / (above - below)
         value = rising(at)
         if value <= 0:
-            low, below, above = at, value, 0.5 * above  # Halved, lest one end never moves (Illinois).
+            low, below = at, value
         else:
-            high, above, below = at, value, 0.5 * below
-        if above == below:
-            break
+            high, above = at, value
     return at
 
 
