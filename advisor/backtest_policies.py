@@ -147,7 +147,8 @@ def _priced(service: Service, pool: Pool, record: Record, zero: datetime, now: d
 def mean_usd(steps: Sequence[PricePoint], start: datetime, end: datetime) -> float | None:
     """Return the time-weighted mean price between two instants; None where none was in force."""
     total = weight = 0.0
-    for step, after in zip(steps, [*(each.effective_at for each in steps[1:]), end], strict=True):
+    ends = [*(each.effective_at for each in steps[1:]), end]
+    for step, after in zip(steps, ends, strict=False):  # Without a step there is an end too many.
         seconds = max((min(after, end) - max(step.effective_at, start)).total_seconds(), 0.0)
         total += seconds * float(step.price_usd_per_hour)
         weight += seconds
