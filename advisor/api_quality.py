@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from .auth import needs
 from .dependencies import ServiceOf, When, answer
+from .wire_policies import PoliciesOut, PoliciesRequest
 from .wire_quality import BacktestOut, BacktestRequest
 
 router = APIRouter(prefix="/v1")
@@ -31,6 +32,16 @@ def quality(service: ServiceOf, as_of: When = None, pool: OnePool = None) -> Res
 def backtest(body: BacktestRequest, service: ServiceOf) -> Response:
     """Score forecasts, estimates and choices against the recorded history, and keep the figures."""
     return answer(service.backtesting.run(body), 201)
+
+
+@router.post(
+    "/backtests/policies",
+    dependencies=[Depends(needs("admin"))],
+    responses={200: {"model": PoliciesOut}},
+)
+def policies(body: PoliciesRequest, service: ServiceOf) -> Response:
+    """Replay our policy under a deadline and its peers on the recorded history."""
+    return answer(service.backtesting.policies(body))
 
 
 @router.get("/backtests/progress", dependencies=reads)

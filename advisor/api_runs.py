@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
+from starlette.background import BackgroundTask
 
 from .auth import needs
 from .dependencies import MetricsOf, RunId, ServiceOf, When, answer
-from .wire import EventBatch, NextPoolRequest, RunRequest
+from .wire_runs import EventBatch, NextPoolRequest, RunRequest
 
 router = APIRouter(prefix="/v1/runs")
 reads = [Depends(needs("read"))]
@@ -63,7 +64,9 @@ def directive(
     as_of: When = None,
 ) -> Response:
     """Tell a live run whether to stay, and how often to save."""
-    return answer(service.runs.directive(run_id, attempt, as_of))
+    told = answer(service.runs.directive(run_id, attempt, as_of))
+    told.background = BackgroundTask(service.runs.tend, run_id)  # Prices are read once it is answered.
+    return told
 
 
 @router.post("/{run_id}/next-pool", dependencies=runs)

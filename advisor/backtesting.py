@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
@@ -22,10 +23,12 @@ from model.estimate import PoolStatistics
 from model.market import Pool
 
 from .answers import code_version, instant, to_json
+from .backtest_policies import backtest_policies
 from .backtest_read import Reading, prices_of, read, refuse_job, start_at
 from .backtest_tasks import Origin, Shared, Start, scored
 from .fanout import fan_out, refuse_to_go_on
 from .missing import Missing
+from .wire_policies import PoliciesRequest
 from .wire_quality import BacktestOut, BacktestRequest
 
 if TYPE_CHECKING:
@@ -63,13 +66,28 @@ class Backtesting:
             BacktestUnderway: Another one is being made.
             WorkerLost: Workers died again and again under one origin.
         """
+        with self._alone():
+            return self._made(request)
+
+    def policies(self, request: PoliciesRequest) -> dict[str, Any]:
+        """Replay policies under a deadline on the recorded history; nothing is kept.
+
+        Raises:
+            InsufficientHistory: No record is long enough.
+            BacktestUnderway: Another one is being made.
+        """
+        with self._alone():
+            return backtest_policies(self._service, request, self._note, self._going)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         if not self._one.acquire(blocking=False):
             raise BacktestUnderway(
                 "Another backtest is being made.",
                 fix="Wait until it is done; GET /v1/backtests/progress tells.",
             )
         try:
-            return self._made(request)
+            yield
         finally:
             self._note(None, 0, 0)
             self._one.release()

@@ -8,7 +8,6 @@ the environment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -18,13 +17,13 @@ import httpx
 from model.errors import EnvironmentTrouble, LowtideError
 
 from .client_quality import QualityCalls
+from .client_runs import RunCalls, When, part, written
 
 EXIT_CODES = {
     "impossible-input": 2, "not-found": 2, "conflict": 2, "bad-body": 2, "too-large": 2,
     "insufficient-history": 3, "check-failed": 5, "internal": 1,
 }  # fmt: skip
 ENVIRONMENT = 4  # Everything else: keys, locks, disks.
-When = datetime | str | None
 
 
 class ServiceUnreachable(EnvironmentTrouble):
@@ -41,7 +40,7 @@ class ServiceProblem(LowtideError):
         self.exit_code = 2 if status in (400, 404, 405, 413, 422) else EXIT_CODES.get(slug, ENVIRONMENT)
 
 
-class Client(QualityCalls):
+class Client(RunCalls, QualityCalls):
     """A service at an address.
 
     Args:
@@ -90,10 +89,10 @@ class Client(QualityCalls):
         Where pools are too many to estimate each, those named in `pools` are estimated in any case.
         Without `simulate` the best options keep their closed form, and the answer comes at once.
         """
-        written = spec if isinstance(spec, dict) else spec.model_dump(mode="json")
+        job = spec if isinstance(spec, dict) else spec.model_dump(mode="json")
         body = {
-            "spec": written,
-            "as_of": _written(as_of),
+            "spec": job,
+            "as_of": written(as_of),
             "seed": seed,
             "window_hours": window_hours,
             "draws": draws,
@@ -104,66 +103,11 @@ class Client(QualityCalls):
 
     def recommendation(self, recommendation_id: str) -> dict[str, Any]:
         """Return a stored recommendation."""
-        return self._get(f"/v1/recommendations/{_part(recommendation_id)}")
+        return self._get(f"/v1/recommendations/{part(recommendation_id)}")
 
     def recommendation_bytes(self, recommendation_id: str) -> bytes:
         """Return a stored recommendation as the bytes its digest is of."""
-        return self._ask("GET", f"/v1/recommendations/{_part(recommendation_id)}").content
-
-    def open_run(
-        self,
-        recommendation_id: str,
-        *,
-        stores: dict[str, Any],
-        rank: int = 1,
-        clock: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Open a run; the answer carries run_id, attempt, pool_id and plan."""
-        body = {"recommendation_id": recommendation_id, "rank": rank, "stores": stores, "clock": clock}
-        return self._post("/v1/runs", body)
-
-    def append_events(self, run_id: str, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Send run events; sending them again changes nothing."""
-        return self._post(f"/v1/runs/{_part(run_id)}/events", {"events": list(events)})
-
-    def next_pool(
-        self,
-        run_id: str,
-        *,
-        attempt: int,
-        lost_pool_id: str | None = None,
-        as_of: When = None,
-        unavailable: Sequence[str] = (),
-    ) -> dict[str, Any]:
-        """Ask where the rest of a run goes."""
-        body = {
-            "lost_pool_id": lost_pool_id,
-            "attempt": attempt,
-            "as_of": _written(as_of),
-            "unavailable": list(unavailable),
-        }
-        return self._post(f"/v1/runs/{_part(run_id)}/next-pool", body)
-
-    def directive(self, run_id: str, *, attempt: int | None = None, as_of: When = None) -> dict[str, Any]:
-        """Ask whether a live run should stay."""
-        return self._get(f"/v1/runs/{_part(run_id)}/directive", attempt=attempt, as_of=as_of)
-
-    def runs(self) -> list[dict[str, Any]]:
-        """Return the head of every run, newest first."""
-        found: list[dict[str, Any]] = self._get("/v1/runs")["runs"]
-        return found
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        """Return a run with predicted, realised and timeline."""
-        return self._get(f"/v1/runs/{_part(run_id)}")
-
-    def checkpoints(self, run_id: str) -> dict[str, Any]:
-        """Return the committed generations of a run."""
-        return self._get(f"/v1/runs/{_part(run_id)}/checkpoints")
-
-    def events(self, run_id: str) -> dict[str, Any]:
-        """Return the stored events of a run."""
-        return self._get(f"/v1/runs/{_part(run_id)}/events")
+        return self._ask("GET", f"/v1/recommendations/{part(recommendation_id)}").content
 
     def pools(self, *, as_of: When = None, window_hours: float = 720.0) -> dict[str, Any]:
         """Return every pool."""
@@ -198,7 +142,7 @@ class Client(QualityCalls):
         """Have the service read a source once; reports of what it read."""
         body = {
             "source": source, "path": path, "seed": seed, "available_means": available_means,
-            "since": _written(since), "regions": list(regions),
+            "since": written(since), "regions": list(regions),
         }  # fmt: skip
         found = self._ask("POST", "/v1/collect", body, timeout=None)
         reports: list[dict[str, Any]] = found.json()
@@ -255,7 +199,7 @@ class Client(QualityCalls):
         return self._ask("GET", "/metrics").text
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
-        asked = {name: _written(value) for name, value in query.items() if value is not None}
+        asked = {name: written(value) for name, value in query.items() if value is not None}
         found: dict[str, Any] = self._ask("GET", path, params=asked).json()
         return found
 
@@ -291,14 +235,6 @@ def _problem(found: httpx.Response) -> ServiceProblem:
         slug, fix = "foreign", "Check that the address is that of lowtide serve."
         seen = f"{found.request.url} answers with status {found.status_code} and no problem of ours."
     return ServiceProblem(seen, fix=fix, slug=slug, status=found.status_code)
-
-
-def _written(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
-
-
-def _part(name: str) -> str:
-    return quote(name, safe="")
 
 
 def _key(pool_key: str) -> str:

@@ -35,6 +35,12 @@ class QualityCalls:
         found: dict[str, Any] = self._ask("POST", "/v1/backtests", body, timeout=None).json()
         return found
 
+    def backtest_policies(self, **asked: Any) -> dict[str, Any]:
+        """Have the service replay policies under a deadline; see `wire_policies.PoliciesRequest`."""
+        body = {name: _written(value) for name, value in asked.items() if value is not None}
+        found: dict[str, Any] = self._ask("POST", "/v1/backtests/policies", body, timeout=None).json()
+        return found
+
     def backtest_progress(self) -> dict[str, Any]:
         """Return how far the backtest under way is."""
         return self._get("/v1/backtests/progress")
@@ -46,5 +52,5 @@ class QualityCalls:
         raise NotImplementedError
 
 
-def _written(value: When) -> str | None:
+def _written(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value

@@ -10,48 +10,49 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from model.cost import SideCosts
 from model.errors import ImpossibleInput
 from model.estimate import PoolStatistics
-from model.job import Job
 from model.market import Pool
 from trainer.plan import PlanStores
 
-from .accounting import account
 from .answers import instant, to_json
 from .evidence import take_evidence
 from .fallbacks import fallbacks
 from .intake import sift_events
 from .missing import Conflict
 from .planning import Placement, make_plan
-from .progress import RunClock, checkpoints
+from .policy_asked import ASKED_AGAIN_S, Asked
+from .policy_desk import PRICES_HOLD_AT_MOST, Decided, Desk
+from .policy_field import nodes_of
+from .policy_words import by_estimates, told
+from .progress import RunClock
 from .recommend import Option, rank
-from .rules import sift
-from .runstate import RunState, load
-from .shortlist import SidesOf
-from .sides import move
-from .siting import TariffRates, settled_side, sited_on
-from .steering import Choice, contenders, directive, left_to_pay, next_choice, why_not
-from .wire import EventBatch, NextPoolRequest, RunRequest, StoresSection
+from .run_choices import asked_of, next_answer, ordered, sides_of, spot_interval_s
+from .run_views import RunViews
+from .runstate import RunState
+from .steering import contenders, directive, next_choice
+from .wire_runs import EventBatch, NextPoolRequest, RunRequest, StoresSection
 
 if TYPE_CHECKING:
     from .service import Service
 
 DRAWS = 1000  # Of a decision on the way; the recommendation before it took more.
+FEW_DRAWS = 100  # Where an estimate is asked for its interval alone, which is not drawn.
 DIRECTIVE_VALID = timedelta(minutes=15)
 
 
-class Runs:
+class Runs(RunViews):
     """The runs of one service."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        super().__init__(service)
         self._issuing = threading.Lock()
+        self._desk = Desk(service)
 
     def open(self, request: RunRequest) -> dict[str, Any]:
         """Open a run on one option of a recommendation, and issue its first attempt.
@@ -108,16 +109,44 @@ class Runs:
             run.refuse_stale(request.attempt)
             as_of = request.as_of or self._market_now(run)
             left = run.what_is_left(as_of, committed_only=True)
-            options = self._options(run, left, as_of)
-            choice = next_choice(options, left, request.unavailable)
-            answer = {
-                **self._envelope(run, as_of),
-                **_decision(run, left, options, choice, request.unavailable),
-            }
-            if choice.option is None:
+            asked = asked_of(run, left, as_of, holds=False, unavailable=request.unavailable)
+            decided = self._desk.decide(asked, sides_of(run, self._service.tariffs))
+            options = self._options(run, asked)
+            if isinstance(decided, str):
+                answer, placement = self._by_estimates(run, asked, options, decided)
+            else:
+                answer, placement = self._by_policy(run, asked, options, decided)
+            answer = {**self._envelope(run, as_of), **answer}
+            if placement is None:
                 return answer
-            placement = Placement.of_option(choice.option, fallbacks(choice.option, options))
             return {**answer, **self._issue(run, placement, run.plan.stores, as_of)}
+
+    def _by_policy(
+        self, run: RunState, asked: Asked, options: Sequence[Option], decided: Decided
+    ) -> tuple[dict[str, Any], Placement | None]:
+        """Return the answer to next-pool as the policy decides, and where to start."""
+        found = told(decided, asked, solve=True)
+        target = found.target
+        answer = next_answer(
+            run, asked.left, options, asked.unavailable, chosen=target.pool if target else None,
+            wait_s=0.0 if target else ASKED_AGAIN_S, reasons=found.reasons, decision=found.decision,
+        )  # fmt: skip
+        if target is None:
+            return answer, None
+        option = next((each for each in options if each.pool == target.pool), None)
+        return answer, _placement(run, asked, target, option, options)
+
+    def _by_estimates(
+        self, run: RunState, asked: Asked, options: Sequence[Option], why: str
+    ) -> tuple[dict[str, Any], Placement | None]:
+        """Return the answer to next-pool by estimates alone, and where to start."""
+        choice = next_choice(options, asked.left, asked.unavailable)
+        option = choice.option
+        answer = next_answer(
+            run, asked.left, options, asked.unavailable, chosen=option.pool if option else None,
+            wait_s=choice.wait_s, reasons=(*choice.reasons, why), decision=by_estimates(why),
+        )  # fmt: skip
+        return answer, Placement.of_option(option, fallbacks(option, options)) if option else None
 
     def directive(self, run_id: str, attempt: int | None, as_of: datetime | None) -> dict[str, Any]:
         """Tell a live run whether to stay, and how often to save from now on."""
@@ -130,6 +159,7 @@ class Runs:
             "attempt": run.newest.attempt,
             "directive": "continue",
             "target": None,
+            "decision": None,
             "light_every_s": run.plan.checkpoint.light_every_s,
             "full_every_s": run.plan.checkpoint.full_every_s,
             "reason": "The run is over." if over else "",
@@ -140,56 +170,9 @@ class Runs:
             return {**answer, "directive": "wait", "reason": reason}
         return answer if over else {**answer, **self._orders(run, at)}
 
-    def view(self, run_id: str) -> dict[str, Any]:
-        """Return a run: state, attempts, newest checkpoint, predicted against realised, timeline."""
-        run = self._load(run_id)
-        now = run.over_at() or self._service.clock()
-        predicted = json.loads(run.row.predicted)
-        realised, timeline = account(self._service.store, run, predicted, now=now)
-        return {
-            **self._envelope(run, run.clock.market_at(now)),
-            **run.head(),
-            "job": run.answer["spec"]["job"],
-            "deadline_at": run.job.deadline_at,
-            "attempts": [
-                {"attempt": row.attempt, "pool_id": row.pool_key, "issued_at": row.issued_at}
-                for row in run.attempts
-            ],
-            "checkpoint": run.checkpoint(),
-            "predicted": predicted,
-            "realised": realised,
-            "timeline": timeline,
-        }
-
-    def all(self) -> dict[str, Any]:
-        """Return the head of every run, newest first."""
-        rows = sorted(self._service.store.runs(), key=lambda row: (row.opened_at, row.run_id), reverse=True)
-        runs = [self._load(row.run_id) for row in rows]
-        return {
-            **self._service.envelope(self._service.clock()),
-            "sources": sorted({source for run in runs for source in run.answer["sources"]}),
-            "synthetic": any(run.answer["synthetic"] for run in runs),
-            "runs": [run.head() for run in runs],
-        }
-
-    def checkpoints(self, run_id: str) -> dict[str, Any]:
-        """Return the committed generations of a run, newest first."""
-        run = self._load(run_id)
-        head = self._envelope(run, self._service.clock())
-        return {**head, "run_id": run_id, "checkpoints": checkpoints(run.events)}
-
-    def events(self, run_id: str) -> dict[str, Any]:
-        """Return the stored events of a run, in order."""
-        run = self._load(run_id)
-        return {**self._envelope(run, self._service.clock()), "run_id": run_id, "events": run.events}
-
-    def _envelope(self, run: RunState, at: datetime) -> dict[str, Any]:
-        """Return what an answer about a run says of itself; the sources are its recommendation's."""
-        known = {name: run.answer[name] for name in ("sources", "synthetic")}
-        return {**self._service.envelope(at), **known}
-
-    def _load(self, run_id: str) -> RunState:
-        return load(self._service.store, run_id)
+    def tend(self, run_id: str) -> None:
+        """Prepare the next directive of a run, once the last has been answered."""
+        self._desk.tend(run_id)
 
     def _market_now(self, run: RunState) -> datetime:
         return run.clock.market_at(self._service.clock())
@@ -206,46 +189,37 @@ class Runs:
         option: dict[str, Any] = options[request.rank - 1]
         return option
 
-    def _options(self, run: RunState, left: Job, as_of: datetime, *, live: bool = False) -> list[Option]:
+    def _options(self, run: RunState, asked: Asked, only: Pool | None = None) -> list[Option]:
         """Return what is left of a run, estimated on every pool in question, best first.
 
         Where the run is live, its pool has capacity, whatever the latest probe said.
         """
-        known, refused = self._service.statistics(run.job, as_of, run.answer["window_hours"])
-        kept = contenders(sift(known, refused, run.job, as_of)[0], left, run.here)
-        if live:
-            kept = [replace(seen, available_now=True) if seen.pool == run.here else seen for seen in kept]
+        market = self._desk.market(asked.job, asked.as_of, asked.window, hold=PRICES_HOLD_AT_MOST)
+        kept = contenders(market, asked.left, run.here)
+        kept = [_held(seen) if asked.holds and seen.pool == run.here else seen for seen in kept]
+        kept = [seen for seen in kept if only is None or seen.pool == only]
+        sides = sides_of(run, self._service.tariffs)
         seed = run.answer["seed"] + run.newest.attempt
-        return rank(left, kept, self._sides(run), as_of=as_of, seed=seed, draws=DRAWS)[0]
-
-    def _sides(self, run: RunState) -> SidesOf:
-        """Return the side costs of moving on: the data set where it has not been yet, and the checkpoint.
-
-        Sited as the recommendation sites the job, so that residency holds on every move.
-        """
-        visited = {_place(Pool.parse(row.pool_key)) for row in run.attempts}
-        state_bytes = run.job.state_bytes if run.checkpoint() else 0
-        tariffs, here = self._service.tariffs, run.here
-        rates = TariffRates(tariffs)
-
-        def sides(seen: PoolStatistics) -> SideCosts:
-            base = settled_side(sited_on(run.job, seen, rates)[0], here=_place(seen.pool) in visited)
-            (usd, hours), _ = move(state_bytes, here.provider, here.region, seen.pool, tariffs)
-            return replace(base, egress_usd=base.egress_usd + usd, egress_hours=base.egress_hours + hours)
-
-        return sides
+        draws = FEW_DRAWS if only else DRAWS
+        return rank(asked.left, kept, sides, as_of=asked.as_of, seed=seed, draws=draws)[0]
 
     def _orders(self, run: RunState, at: datetime) -> dict[str, Any]:
-        left = run.what_is_left(at, committed_only=False)
-        options = self._options(run, left, at, live=True)
-        told = directive(options, run.here, left)
+        asked = asked_of(run, run.what_is_left(at, committed_only=False), at, holds=True)
+        decided = self._desk.answer_now(asked, sides_of(run, self._service.tariffs))
+        if isinstance(decided, str):
+            options = self._options(run, asked)
+            order, decision = directive(options, run.here, asked.left), by_estimates(decided)
+        else:
+            options = self._options(run, asked, only=run.here)
+            found = told(decided, asked, solve=False)
+            order, decision = ordered(decided, asked, found), found.decision
         here = next((option for option in options if option.pool == run.here), None)
-        orders: dict[str, Any] = {"directive": told.word, "reason": told.reason}
+        orders: dict[str, Any] = {"directive": order.word, "reason": order.reason, "decision": decision}
         if here:
             orders["full_every_s"] = here.estimate.interval_s
-        if told.target:
-            pool = told.target.pool
-            orders["target"] = {"pool_id": pool.key, "capacity_type": pool.capacity_type.value}
+        if order.target:
+            kind = order.target.capacity_type.value
+            orders["target"] = {"pool_id": order.target.key, "capacity_type": kind}
         return orders
 
     def _issue(
@@ -284,34 +258,20 @@ def _stores(asked: StoresSection) -> PlanStores:
     )
 
 
-def _place(pool: Pool) -> tuple[str, str]:
-    return pool.provider, pool.region
+def _held(seen: PoolStatistics) -> PoolStatistics:
+    return replace(seen, available_now=True)
 
 
-def _decision(
-    run: RunState, left: Job, options: Sequence[Option], choice: Choice, unavailable: Collection[str]
-) -> dict[str, Any]:
-    return {
-        "run_id": run.row.run_id,
-        "action": "start" if choice.option else "wait",
-        "wait_s": choice.wait_s,
-        "pool_id": None,
-        "attempt": None,
-        "plan": None,
-        "reasons": list(choice.reasons),
-        "alternatives": [_alternative(each, why_not(each, choice.option, unavailable)) for each in options],
-        "remaining_useful_hours": left.useful_hours,
-        "checkpoint": run.checkpoint(),
-    }
-
-
-def _alternative(option: Option, reason: str) -> dict[str, Any]:
-    found = option.estimate
-    return {
-        "pool_id": option.pool.key,
-        "effective_usd_per_gpu_hour": found.effective_usd_per_gpu_hour.mean,
-        "left_to_pay_usd": left_to_pay(option),
-        "p_deadline": found.p_deadline,
-        "available_now": found.statistics.available_now,
-        "reason": reason,
-    }
+def _placement(
+    run: RunState, asked: Asked, target: PoolStatistics, option: Option | None, options: Sequence[Option]
+) -> Placement:
+    """Return where to start; a pool that could not be estimated saves as spot was planned to."""
+    if option:
+        return Placement.of_option(option, fallbacks(option, options))
+    return Placement(
+        pool=target.pool,
+        nodes=nodes_of(asked.left, target),
+        gpus_per_node=target.sku.gpu_count,
+        interval_s=spot_interval_s(run),
+        fallbacks=(),
+    )

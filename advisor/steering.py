@@ -1,4 +1,8 @@
-"""Where a run goes next, and what a live run is told: pure choices among estimated options.
+"""Where a run goes next by estimates alone: for runs that the policy under a deadline cannot decide.
+
+That is where no on-demand pool is known or allowed, so that no deadline can be promised, or no spot
+pool is there to decide about (docs/decisions/0015-one-policy-answers-runs.md). Pure choices among
+estimated options.
 
 Only capacity seen to be there, or never observed, is chosen, and on-demand. Spot is left for
 on-demand as soon as its P90 finish no longer fits before the deadline. Capacity that came back
@@ -20,6 +24,7 @@ from model.market import CapacityType, Pool
 from . import format as fmt
 from .recommend import Option
 
+ON_DEMAND_WORD = "switch_to_on_demand"
 SAFE = 0.9  # The chance of meeting the deadline below which spot is left.
 WORTH_MOVING = 0.2  # Share of what is left to pay that a move must save.
 # Of recorded stretches of capacity 59-62 % last less than an hour, and hold 11-15 % of its hours.
@@ -42,7 +47,7 @@ class Directive:
     """What a live run is told."""
 
     word: str  # continue | checkpoint_now | migrate | switch_to_on_demand | wait
-    target: Option | None
+    target: Pool | None
     reason: str
 
 
@@ -167,9 +172,9 @@ def _why(best: Option, options: Sequence[Option], there: Sequence[Option], job: 
     return tuple(told)
 
 
-def why_not(option: Option, chosen: Option | None, unavailable: Collection[str]) -> str:
+def why_not(option: Option, chosen: Pool | None, unavailable: Collection[str]) -> str:
     """Return in a sentence why an alternative was not taken, or that it was."""
-    if chosen is not None and option.pool == chosen.pool:
+    if option.pool == chosen:
         return "Chosen."
     if option.pool.key in unavailable:
         return "Tried just now in vain."
@@ -197,11 +202,11 @@ def directive(options: Sequence[Option], here: Pool, job: Job) -> Directive:
     if not is_on_demand(current) and chance(current) < SAFE:
         refuge = max(filter(is_on_demand, there), key=chance, default=None)
         if refuge and chance(refuge) > chance(current):
-            return Directive(word="switch_to_on_demand", target=refuge, reason=_rescue(current, refuge, job))
+            return Directive(word=ON_DEMAND_WORD, target=refuge.pool, reason=_rescue(current, refuge, job))
     better = [o for o in there if not is_on_demand(o) and settled(o) and chance(o) >= SAFE]
     best = min(better, key=left_to_pay, default=None)
     if best and best.estimate.statistics.available_now and _saves(best, current):
-        return Directive(word="migrate", target=best, reason=_gain(best, current))
+        return Directive(word="migrate", target=best.pool, reason=_gain(best, current))
     return Directive(
         word="continue", target=None, reason="No obtainable pool is better enough to pay for a move."
     )

@@ -20,7 +20,6 @@ from model.market import CapacityType
 
 MAX_TEXT = 200
 MAX_ITEMS = 100
-MAX_EVENTS = 50_000  # One batch; the spool sends the rest in the next.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -42,13 +41,14 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Return text without control characters; others are refused."""
     if not value.isprintable():  # A lone surrogate, a NUL and a line break are not.
         raise PydanticCustomError("text", "must be printable text")
     return value
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(printable)]
 Instant = Annotated[datetime, BeforeValidator(read_instant)]
 Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
@@ -151,48 +151,7 @@ class RecommendationRequest(Strict):
     simulate: bool = True  # False: closed forms alone, at once; for who asks about many instants.
 
 
-class StoresSection(Strict):
-    """Where the checkpoints of a run go. Keys are named, never contained."""
-
-    local_dir: Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_printable)]
-    primary_url: Text | None = None
-    replica_urls: Names = []
-    key_ref: Text | None = None
-
-
-class ClockSection(Strict):
-    """How a replayed run's wall clock maps onto market time."""
-
-    market_origin_at: Instant
-    wall_origin_at: Instant
-    compression: Annotated[float, Field(gt=0, le=1e7)]
-
-
-class RunRequest(Strict):
-    """Body of POST /v1/runs."""
-
-    recommendation_id: Annotated[str, StringConstraints(pattern=r"^rec-(synthetic-)?[0-9a-f]{16}$")]
-    rank: Annotated[int, Field(ge=1, le=10_000)] = 1
-    stores: StoresSection
-    clock: ClockSection | None = None
-
-
-class EventBatch(Strict):
-    """Body of POST /v1/runs/{id}/events. Each event is checked by the run log's own rules."""
-
-    events: Annotated[list[dict[str, Any]], Field(max_length=MAX_EVENTS)]
-
-
-class NextPoolRequest(Strict):
-    """Body of POST /v1/runs/{id}/next-pool."""
-
-    lost_pool_id: Text | None = None
-    attempt: Annotated[int, Field(ge=0, le=10**9)]
-    as_of: Instant | None = None
-    unavailable: Names = []
-
-
-FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_printable)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(printable)]
 
 
 class CollectRequest(Strict):

@@ -10,20 +10,17 @@ Legend: T = ticks, P = pools, S = 2 states, B = age bins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from .spot_ages import Ages
+from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered, cheapest
 from .spot_safety import ROUNDING, Promise
+from .spot_seen import Seen
+from .spot_standing import Standing
 from .spot_values import HELD, NONE_DOWN, NONE_UP, OD_DOWN, OD_UP, Terms, Values, state_of
 from .spot_world import Pooled, one_pool, pooled, stay_hours
-from .validity import Floats, quantity
-from .watched import Bools
+from .validity import Floats
 
-SPOT, ON_DEMAND = "spot", "od"
-Action = tuple[str | None, str | None]
-NOTHING: Action = (None, None)
 LONG_RUN_BIN = 4  # Ages of one to two hours: what a pool's hazard is once it has settled.
 IMPATIENCE = 0.05  # Of the spot price: at equal cost a job is done sooner.
 RELUCTANCE = 1.5  # Of a launch: hazards are believed, overheads are known.
@@ -31,16 +28,7 @@ DEAR_STAY_HOURS = 3.0  # A dear pool is left for a better one that comes up.
 SOLVE_EVERY_HOURS = 12.0  # Hazards move slowly; the values of a day ago still rank actions well.
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
-    """One thing that could be done now, and the expected cost to the end if it is."""
-
-    action: Action
-    cost_usd: float
-    safe: bool
-
-
-class Policy:
+class Policy(Standing):
     """What `make_policy` returns; one per job."""
 
     def __init__(
@@ -50,20 +38,10 @@ class Policy:
         prices: Mapping[str, float],
         on_demand_usd_per_hour: float,
         egress_usd: Mapping[tuple[str, str], float],
-        seen_TP: Bools,
-        ages: Ages,
+        seen: Seen,
         value_of_time_usd_per_hour: float,
     ) -> None:
-        self.promise, self.pools = promise, tuple(pools)
-        self.prices, self.on_demand = dict(prices), on_demand_usd_per_hour
-        self.egress_usd = egress_usd
-        self._ages, self._seen_TP, self._seen_hours = ages, seen_TP, ages.tick_hours
-        self._union = Ages(1, ages.tick_hours)
-        self._union.watch(np.asarray(seen_TP.any(axis=1, keepdims=True)))
-        for each in (self._ages, self._union):
-            each.pace(promise.tick_hours)
-        self._last: Action = NOTHING
-        self._debt_hours, self._tick = 0.0, -1
+        super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen)
         self._terms = Terms(
             promise.tick_hours,
             promise.overhead_hours,
@@ -85,8 +63,7 @@ class Policy:
         Returns:
             ("spot", pool), ("od", pool) or (None, None); `current` itself means to stay.
         """
-        considered = self.consider(now_h, done_h, current, available)
-        best = min((c for c in considered if c.safe), key=lambda c: c.cost_usd)
+        best = cheapest(self.consider(now_h, done_h, current, available))
         self._last = best.action
         if best.action != current:
             self._debt_hours = self.promise.overhead_hours if best.action[0] else 0.0
@@ -96,7 +73,7 @@ class Policy:
         self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]
     ) -> list[Considered]:
         """Return every action with its expected cost, on-demand first; at least one is safe."""
-        tick = max(round(now_h / self.promise.tick_hours), 0)
+        tick = self.tick_at(now_h)
         up_P = np.array([bool(available.get(pool, False)) for pool in self.pools])
         current = current if current[0] != SPOT or available.get(str(current[1])) else NOTHING
         self._advance(tick, current, up_P)
@@ -110,24 +87,6 @@ class Policy:
         if best is None or (current == NOTHING and len(self.pools) == 1):  # What lives is not given up.
             found.append(self._wait(tick, left, best))
         return found
-
-    def update_prices(self, now_h: float, spot_usd_per_hour: Mapping[str, float]) -> None:
-        """Take new prices; they hold from now on."""
-        for pool, price in spot_usd_per_hour.items():
-            if pool in self.prices:
-                self.prices[pool] = float(quantity("Spot price", price, "USD/h"))
-        self._solved_tick = -(10**9)
-
-    def _advance(self, tick: int, current: Action, up_P: np.ndarray) -> None:
-        """Move the clock: what is owed of the launch, and how old every state is."""
-        passed = max(tick - self._tick, 0) if self._tick >= 0 else 0
-        if current != self._last or current == NOTHING:
-            self._debt_hours = 0.0  # Lost, or nothing was held: a launch starts anew.
-        self._debt_hours = max(self._debt_hours - passed * self.promise.tick_hours, 0.0)
-        if tick > self._tick:
-            self._ages.see(up_P)
-            self._union.see(np.array([up_P.any()]))
-        self._tick = max(tick, self._tick)
 
     def _solve(self, left_hours: float, tick: int) -> None:
         """Work out values from what has been seen by now."""
@@ -148,7 +107,7 @@ class Policy:
         self._stay = stay_hours(up_PB, left_hours)
         self._short_stay = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))
         cost_P = price_P * (1.0 + self.promise.overhead_hours * up_PB[:, LONG_RUN_BIN])
-        return pooled(self._seen_TP, self._seen_hours, price_P, cost_P, up_PB, self._union.hazards()[0])
+        return pooled(self._seen.up_TP, self._seen.hours, price_P, cost_P, up_PB, self._union.hazards()[0])
 
     def _after(self, tick: int, state: int, slack_hours: float) -> float:
         return self._values.after(max(self.promise.ticks - tick - 1, 0), state, slack_hours)
@@ -167,7 +126,8 @@ class Policy:
         action = current if stays else (ON_DEMAND, current[1] or self.pools[0])
         owed = self._debt_hours if stays else self.promise.overhead_hours
         after = self._after(tick, self._rest_state(True, best), self._slack(tick, left) - owed)
-        return Considered(action, self.on_demand * self.promise.tick_hours + after, True)
+        moving = 0.0 if stays else self._moving_usd(current[1], ON_DEMAND)
+        return Considered(action, self.on_demand * self.promise.tick_hours + after + moving, True)
 
     def _spots(
         self, tick: int, left: float, current: Action, up_P: np.ndarray
@@ -190,9 +150,6 @@ class Policy:
             for p, by in zip(up, worse, strict=True)
         ]
         return found, best
-
-    def _owed(self, pool: str, current: Action) -> float:
-        return self._debt_hours if current == (SPOT, pool) else self.promise.overhead_hours
 
     def _after_spot(self, pool: int, owed: float, tick: int, left: float) -> float:
         state = state_of(HELD, int(self._ages.bins_P[pool]))
@@ -226,6 +183,3 @@ class Policy:
         after = self._after(tick, state, slack)
         after += IMPATIENCE * self._market.usd_per_hour * self.promise.tick_hours
         return Considered(NOTHING, after, self.promise.safe_to_wait(tick, left))
-
-    def _moving_usd(self, source: str | None, target: str) -> float:
-        return self.egress_usd.get((source, target), 0.0) if source and source != target else 0.0

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from .deciding import Considered, Policy
+from .deciding import Policy
 from .errors import ImpossibleInput
-from .spot_ages import Ages
+from .spot_action import Considered
 from .spot_safety import ROUNDING, Promise
+from .spot_seen import Course, seen
 from .validity import quantity
-from .watched import Bools
 
 __all__ = ["Considered", "Policy", "make_policy"]
 
@@ -27,7 +25,7 @@ def make_policy(
     spot_usd_per_hour: dict[str, float],
     on_demand_usd_per_hour: float,
     pools: list[str],
-    history: dict[str, Sequence[int]] | None = None,
+    history: Mapping[str, Course] | None = None,
     history_gap_hours: float | None = None,
     egress_usd_per_move: dict[tuple[str, str], float] | None = None,
     *,
@@ -69,17 +67,13 @@ def make_policy(
     )
     _refuse(promise, pools, spot_usd_per_hour, nodes, floor_nodes, budget_usd)
     step = _hours("Tick of the history", history_gap_hours or gap_hours, above_zero=True)
-    seen_TP = _history(pools, history or {})
-    ages = Ages(len(pools), step)
-    ages.watch(seen_TP)
     return Policy(
         promise,
         pools,
         {pool: float(quantity("Spot price", spot_usd_per_hour[pool], "USD/h")) for pool in pools},
         float(quantity("On-demand price", on_demand_usd_per_hour, "USD/h")),
         egress_usd_per_move or {},
-        seen_TP,
-        ages,
+        seen(pools, history or {}, step),
         float(quantity("Value of time", value_of_time_usd_per_hour or 0.0, "USD/h")),
     )
 
@@ -117,14 +111,3 @@ def _refuse(
             f"start takes {promise.least_hours():.4g} h in whole ticks.",
             fix=f"Give a deadline of {promise.least_hours():.4g} h or more, or less work.",
         )
-
-
-def _history(pools: Sequence[str], history: Mapping[str, Sequence[int]]) -> Bools:
-    """Return what was seen, shape (T, P): as far back as every pool goes that was seen at all."""
-    seen = [np.asarray(list(history.get(pool, ())), dtype=float) for pool in pools]
-    length = min((column.size for column in seen if column.size), default=0)
-    found = np.zeros((length, len(pools)), dtype=bool)
-    for index, column in enumerate(seen):
-        if column.size:
-            found[:, index] = column[column.size - length :] > 0  # NaN, for unknown, is not above 0.
-    return found

@@ -75,9 +75,10 @@ class Ages:
     def watch(self, up_TP: np.ndarray) -> None:
         """Count a whole history; the same as seeing its ticks one by one, faster."""
         for pool in range(up_TP.shape[1]):
-            self._watch_one(pool, up_TP[:, pool])
+            self.watch_one(pool, up_TP[:, pool])
 
-    def _watch_one(self, pool: int, up_T: np.ndarray) -> None:
+    def watch_one(self, pool: int, up_T: np.ndarray) -> None:
+        """Count the whole history of one pool."""
         ticks = up_T.size
         if not ticks:
             return

@@ -26,6 +26,7 @@ SLACKS = 64
 BEND = 1.6  # Slacks lie denser near zero, where a launch decides.
 NATIVE_HOURS = 2.0  # Near the deadline every tick is kept; before, steps of a growing length.
 LONGEST_STEP_HOURS = 0.25
+MOST_STEPS = 400  # Of the longest kind: beyond 100 h steps grow, or a month would take seconds.
 MISSED = 1e4  # USD for each on-demand hour missing: far above any price.
 
 
@@ -147,7 +148,7 @@ class Values:
 def _kept(ticks: int, tick_hours: float) -> list[int]:
     """Return which counts of ticks left are kept: all near the deadline, then longer and longer steps."""
     native = max(round(NATIVE_HOURS / tick_hours), 4)
-    longest = max(round(LONGEST_STEP_HOURS / tick_hours), 1)
+    longest = max(round(max(LONGEST_STEP_HOURS, ticks * tick_hours / MOST_STEPS) / tick_hours), 1)
     found, step = [0], 1.0
     while found[-1] < ticks:
         if found[-1] >= native:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ._common import emit, instant_of, service_options
+from ._policies import replayed
 
 
 def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -53,14 +54,38 @@ def _hours(ctx: click.Context, param: click.Parameter, value: str) -> float:
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of draws."
 )
+@click.option(
+    "--policies", default=None, metavar="all|NAME,NAME",
+    help="Replay policies under a deadline instead: ours, its published peers, and the omniscient bound.",
+)  # fmt: skip
+@click.option(
+    "--data", type=click.Path(path_type=Path, exists=True), default=None, metavar="FOLDER",
+    help="With --policies: read this recorded history, and no store.",
+)  # fmt: skip
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="PAGE.html",
+    help="With --policies: also write the figures as a page with charts.",
+)  # fmt: skip
 @service_options
 def command(
     from_at: datetime | None, until_at: datetime | None, every_hours: float, job: Path | None, workers: int,
-    engine: str, seed: int, url: str | None, store: str | None, as_json: bool,
+    engine: str, seed: int, policies: str | None, data: Path | None, report: Path | None, url: str | None,
+    store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Score Lowtide against what was recorded: availability forecasts, lifetimes, and with --job the cost,
     the finish and the choice of pool. The figures are kept; GET /v1/quality and the pages show the newest.
+
+    With --policies, decisions under a deadline are replayed instead: cost, missed deadlines and the share of
+    the gap to omniscience closed, by zone and day.
     """
+    if policies is not None:
+        if job is not None:
+            raise click.UsageError("--policies replays jobs of its own; leave --job away.")
+        asked = {"from_at": from_at, "until_at": until_at, "every_hours": every_hours, "seed": seed}
+        replayed(policies, data, report, {**asked, "workers": workers, "engine": engine}, url, store, as_json)
+        return
+    if data is not None or report is not None:
+        raise click.UsageError("--data and --report go with --policies.")
     if from_at and until_at and from_at >= until_at:
         raise click.UsageError("--from is not before --until.")
     from rich.console import Console

@@ -26,6 +26,7 @@ ROUTES = [  # Method, path, scope. A new route without a row here fails the last
     ("GET", "/v1/overheads", "read"),
     ("GET", "/v1/quality", "read"),
     ("POST", "/v1/backtests", "admin"),
+    ("POST", "/v1/backtests/policies", "admin"),
     ("GET", "/v1/backtests/progress", "read"),
     ("GET", "/v1/status", "read"),
     ("GET", "/metrics", "read"),

@@ -206,6 +206,33 @@ def test_a_pool_without_capacity_at_the_latest_probe_is_not_chosen(http, opened)
     assert told[EAST]["available_now"] is False
 
 
+def test_the_policy_answers_with_costs_chances_slack_and_what_would_change_it(http, opened):
+    answer = next_pool(http, opened["run_id"], lost_pool_id=EAST, attempt=1, as_of="2023-02-28T23:00:00Z")
+    told = answer["decision"]
+    assert (told["by"], told["why_not_policy"], told["deadline"]) == ("policy", None, "hard")
+    assert told["history_pools"] == 2
+    # West is away at 23:00; 73 h until 4 March 00:00, less 10 h of work, 5 min of restart, and its saves.
+    assert 62.0 < told["slack_hours"] < 73 - 10 - 300 / 3600
+    found = {(each["action"], each["pool_id"]): each for each in told["alternatives"]}
+    assert set(found) == {("spot", EAST), ("on_demand", EAST_OD)}
+    assert all(each["p_on_time"] == 1.0 for each in found.values())
+    dearer = next(each for each in told["changes"] if each["what"] == "dearer")
+    assert dearer["pool_id"] == EAST
+    assert 1.0 < dearer["usd_per_machine_hour"] < 2 * 3.06
+
+
+def test_a_job_that_allows_no_on_demand_is_decided_by_estimates_and_told_why(http, spec):
+    spec["constraints"] = {"capacity_types": ["spot"]}
+    found = http.post("/v1/recommendations", json={"spec": spec, "draws": 400}).json()
+    body = {"recommendation_id": found["recommendation_id"], "stores": {"local_dir": "/tmp/checkpoints"}}
+    run_id = http.post("/v1/runs", json=body).json()["run_id"]
+    answer = next_pool(http, run_id, lost_pool_id=EAST, attempt=1, as_of="2023-02-28T23:00:00Z")
+    assert answer["pool_id"] == EAST
+    assert answer["decision"]["by"] == "estimates"
+    assert "no deadline can be promised" in answer["decision"]["why_not_policy"]
+    assert http.get(f"/v1/runs/{run_id}/directive").json()["decision"]["by"] == "estimates"
+
+
 def test_a_pool_the_launcher_could_not_get_is_not_offered_again(http, opened):
     answer = next_pool(
         http, opened["run_id"], lost_pool_id=None, attempt=1, as_of="2023-02-28T11:00:00Z", unavailable=[WEST]

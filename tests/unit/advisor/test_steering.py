@@ -116,7 +116,7 @@ def test_a_run_in_a_good_place_goes_on(job, spot, on_demand, options):
 def test_a_run_on_demand_goes_back_to_spot_that_is_there(job, spot, on_demand, options):
     told = directive(options(job, spot(), on_demand()), on_demand().pool, job)
     assert told.word == "migrate"
-    assert told.target.pool.capacity_type == "spot"
+    assert told.target.capacity_type == "spot"
 
 
 def test_a_run_on_demand_does_not_leave_for_spot_nobody_saw(job, spot, on_demand, options):

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from advisor.wire import JobSpec, RunRequest, to_job
+from advisor.wire import JobSpec, to_job
+from advisor.wire_runs import RunRequest
 from model.errors import ImpossibleInput
 from model.market import CapacityType
 
