@@ -28,6 +28,7 @@ VERBS = {
     "estimate": "Effective price of a job per pool, with parts and interval.",
     "plan": "Choose a pool for a job and write plan.json.",
     "run": "Start a job, survive its losses, go on until done.",
+    "drill": "Kill your own training again and again, and say whether anything was lost.",
     "backtest": "Score forecasts, estimates and choices against recorded history.",
     "dashboard": "Open the pages for the finance lead and the ML lead.",
     "doctor": "Check what Lowtide needs here, and say what to do.",
