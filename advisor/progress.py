@@ -82,6 +82,11 @@ def checkpoints(events: Sequence[Event]) -> list[Event]:
     return sorted(committed, key=lambda event: (event["generation"], event["attempt"]), reverse=True)
 
 
+def copies(events: Sequence[Event]) -> list[Event]:
+    """Return the replicated events: where else each generation stands."""
+    return [event for event in events if event["event"] == "replicated"]
+
+
 def newest_checkpoint(events: Sequence[Event]) -> Checkpoint | None:
     """Return the newest committed generation, or None before the first."""
     found = checkpoints(events)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .accounting import account
-from .progress import checkpoints
+from .progress import checkpoints, copies
 from .runstate import RunState, load
 
 if TYPE_CHECKING:
@@ -53,10 +53,15 @@ class RunViews:
         }
 
     def checkpoints(self, run_id: str) -> dict[str, Any]:
-        """Return the committed generations of a run, newest first."""
+        """Return the committed generations of a run, newest first, and where else they were copied to."""
         run = self._load(run_id)
         head = self._envelope(run, self._service.clock())
-        return {**head, "run_id": run_id, "checkpoints": checkpoints(run.events)}
+        return {
+            **head,
+            "run_id": run_id,
+            "checkpoints": checkpoints(run.events),
+            "copies": copies(run.events),
+        }
 
     def events(self, run_id: str) -> dict[str, Any]:
         """Return the stored events of a run, in order."""

@@ -392,6 +392,14 @@ def test_checkpoints_come_newest_first(http, opened, event):
     assert [each["generation"] for each in told] == [2, 1]
 
 
+def test_where_else_a_checkpoint_stands_is_told_too(http, opened, event):
+    run_id, url = opened["run_id"], "s3://bucket/run/manifests/000000002.json"
+    copied = event(run_id, "replicated", 7300.0, generation=2, url=url, seconds=1.0, bytes=9)
+    send(http, run_id, *worked(event, run_id), copied)
+    [copy] = http.get(f"/v1/runs/{run_id}/checkpoints").json()["copies"]
+    assert (copy["generation"], copy["url"]) == (2, url)
+
+
 def test_a_finished_run_is_done_and_told_so(http, opened, event):
     run_id = opened["run_id"]
     ended = event(
