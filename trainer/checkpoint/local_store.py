@@ -155,10 +155,11 @@ class LocalStore:
             try:
                 write_all(file, data)
                 os.fsync(file)
+                crash_point("lease.before_swap")
+                os.replace(temporary, path)
             finally:
                 os.close(file)
-            crash_point("lease.before_swap")
-            os.replace(temporary, path)
+                temporary.unlink(missing_ok=True)
             sync_folder(path.parent)
             crash_point("lease.after_swap")
             return True
