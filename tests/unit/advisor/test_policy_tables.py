@@ -18,7 +18,9 @@ ANSWER = {
     "windows": 57, "pools": 12, "every_hours": 96.0, "from_at": "2022-10-26T00:00:00Z",
     "until_at": "2023-03-09T17:56:45Z", "synthetic": False, "assumptions": ["Whole ticks are billed."],
     "left_out": ["aws/x/-/y/spot: no price was in force."],
-    "scores": [ROW, {**ROW, **UNKNOWN, "policy": "greedy <b>"}, {**ROW, "scope": "day", "name": "2023-02-20"}],
+    "scores": [
+        ROW, {**ROW, **UNKNOWN, "policy": "greedy <b>"}, {**ROW, "scope": "day", "name": "2023-02-20"},
+    ],
 }  # fmt: skip
 
 
