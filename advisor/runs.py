@@ -2,7 +2,7 @@
 
 The service numbers the attempts, and an attempt is the fencing epoch of its checkpoints, so
 issuing one is serialised. What is left of a job is `advisor.runstate`'s arithmetic; where it
-goes is `advisor.steering`'s choice.
+goes is decided in `advisor.run_decisions`.
 """
 
 from __future__ import annotations
@@ -10,49 +10,35 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ImpossibleInput
-from model.estimate import PoolStatistics
-from model.market import Pool
 from trainer.plan import PlanStores
 
 from .answers import instant, to_json
 from .evidence import take_evidence
-from .fallbacks import fallbacks
 from .intake import sift_events
 from .missing import Conflict
 from .planning import Placement, make_plan
-from .policy_asked import ASKED_AGAIN_S, Asked
-from .policy_desk import PRICES_HOLD_AT_MOST, Decided, Desk
-from .policy_field import nodes_of
-from .policy_words import by_estimates, told
 from .progress import RunClock
-from .recommend import Option, rank
-from .run_choices import asked_of, next_answer, ordered, sides_of, spot_interval_s
-from .run_views import RunViews
+from .run_choices import asked_of, sides_of
+from .run_decisions import RunDecisions
 from .runstate import RunState
-from .steering import contenders, directive, next_choice
 from .wire_runs import EventBatch, NextPoolRequest, RunRequest, StoresSection
 
 if TYPE_CHECKING:
     from .service import Service
 
-DRAWS = 1000  # Of a decision on the way; the recommendation before it took more.
-FEW_DRAWS = 100  # Where an estimate is asked for its interval alone, which is not drawn.
 DIRECTIVE_VALID = timedelta(minutes=15)
 
 
-class Runs(RunViews):
+class Runs(RunDecisions):
     """The runs of one service."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
         self._issuing = threading.Lock()
-        self._desk = Desk(service)
 
     def open(self, request: RunRequest) -> dict[str, Any]:
         """Open a run on one option of a recommendation, and issue its first attempt.
@@ -121,33 +107,6 @@ class Runs(RunViews):
                 return answer
             return {**answer, **self._issue(run, placement, run.plan.stores, as_of)}
 
-    def _by_policy(
-        self, run: RunState, asked: Asked, options: Sequence[Option], decided: Decided
-    ) -> tuple[dict[str, Any], Placement | None]:
-        """Return the answer to next-pool as the policy decides, and where to start."""
-        found = told(decided, asked, solve=True)
-        target = found.target
-        answer = next_answer(
-            run, asked.left, options, asked.unavailable, chosen=target.pool if target else None,
-            wait_s=0.0 if target else ASKED_AGAIN_S, reasons=found.reasons, decision=found.decision,
-        )  # fmt: skip
-        if target is None:
-            return answer, None
-        option = next((each for each in options if each.pool == target.pool), None)
-        return answer, _placement(run, asked, target, option, options)
-
-    def _by_estimates(
-        self, run: RunState, asked: Asked, options: Sequence[Option], why: str
-    ) -> tuple[dict[str, Any], Placement | None]:
-        """Return the answer to next-pool by estimates alone, and where to start."""
-        choice = next_choice(options, asked.left, asked.unavailable)
-        option = choice.option
-        answer = next_answer(
-            run, asked.left, options, asked.unavailable, chosen=option.pool if option else None,
-            wait_s=choice.wait_s, reasons=(*choice.reasons, why), decision=by_estimates(why),
-        )  # fmt: skip
-        return answer, Placement.of_option(option, fallbacks(option, options)) if option else None
-
     def directive(self, run_id: str, attempt: int | None, as_of: datetime | None) -> dict[str, Any]:
         """Tell a live run whether to stay, and how often to save from now on."""
         run = self._load(run_id)
@@ -170,10 +129,6 @@ class Runs(RunViews):
             return {**answer, "directive": "wait", "reason": reason}
         return answer if over else {**answer, **self._orders(run, at)}
 
-    def tend(self, run_id: str) -> None:
-        """Prepare the next directive of a run, once the last has been answered."""
-        self._desk.tend(run_id)
-
     def _market_now(self, run: RunState) -> datetime:
         return run.clock.market_at(self._service.clock())
 
@@ -188,39 +143,6 @@ class Runs(RunViews):
             )
         option: dict[str, Any] = options[request.rank - 1]
         return option
-
-    def _options(self, run: RunState, asked: Asked, only: Pool | None = None) -> list[Option]:
-        """Return what is left of a run, estimated on every pool in question, best first.
-
-        Where the run is live, its pool has capacity, whatever the latest probe said.
-        """
-        market = self._desk.market(asked.job, asked.as_of, asked.window, hold=PRICES_HOLD_AT_MOST)
-        kept = contenders(market, asked.left, run.here)
-        kept = [_held(seen) if asked.holds and seen.pool == run.here else seen for seen in kept]
-        kept = [seen for seen in kept if only is None or seen.pool == only]
-        sides = sides_of(run, self._service.tariffs)
-        seed = run.answer["seed"] + run.newest.attempt
-        draws = FEW_DRAWS if only else DRAWS
-        return rank(asked.left, kept, sides, as_of=asked.as_of, seed=seed, draws=draws)[0]
-
-    def _orders(self, run: RunState, at: datetime) -> dict[str, Any]:
-        asked = asked_of(run, run.what_is_left(at, committed_only=False), at, holds=True)
-        decided = self._desk.answer_now(asked, sides_of(run, self._service.tariffs))
-        if isinstance(decided, str):
-            options = self._options(run, asked)
-            order, decision = directive(options, run.here, asked.left), by_estimates(decided)
-        else:
-            options = self._options(run, asked, only=run.here)
-            found = told(decided, asked, solve=False)
-            order, decision = ordered(decided, asked, found), found.decision
-        here = next((option for option in options if option.pool == run.here), None)
-        orders: dict[str, Any] = {"directive": order.word, "reason": order.reason, "decision": decision}
-        if here:
-            orders["full_every_s"] = here.estimate.interval_s
-        if order.target:
-            kind = order.target.capacity_type.value
-            orders["target"] = {"pool_id": order.target.key, "capacity_type": kind}
-        return orders
 
     def _issue(
         self, run: RunState, placement: Placement, stores: PlanStores, as_of: datetime
@@ -255,23 +177,4 @@ def _stores(asked: StoresSection) -> PlanStores:
         primary_url=asked.primary_url,
         replica_urls=tuple(asked.replica_urls),
         key_ref=asked.key_ref,
-    )
-
-
-def _held(seen: PoolStatistics) -> PoolStatistics:
-    return replace(seen, available_now=True)
-
-
-def _placement(
-    run: RunState, asked: Asked, target: PoolStatistics, option: Option | None, options: Sequence[Option]
-) -> Placement:
-    """Return where to start; a pool that could not be estimated saves as spot was planned to."""
-    if option:
-        return Placement.of_option(option, fallbacks(option, options))
-    return Placement(
-        pool=target.pool,
-        nodes=nodes_of(asked.left, target),
-        gpus_per_node=target.sku.gpu_count,
-        interval_s=spot_interval_s(run),
-        fallbacks=(),
     )
