@@ -74,6 +74,18 @@ class AvailabilityOut(Answer):
     gap_hours: float
 
 
+class IntervalLawOut(Answer):
+    """Which formula of docs/model.md chose the interval, and why that one."""
+
+    formula: str  # F3, F7o, F8, F9a, F9b; empty without hazard.
+    rule: str
+    why: str
+    limited_by: str | None  # max_lost_work_s | useful_hours | save_lag_s | shortest
+    light_every_s: float | None  # Useful seconds between saves of any kind, where some are light.
+    full_every: int  # Each so many saves one is full.
+    saved_on_notice_share: float  # Chance that an emergency save commits, where the interval counts on it.
+
+
 class FinishOut(Answer):
     """When the job would be done."""
 
@@ -162,6 +174,7 @@ class OptionOut(Answer):
     availability: AvailabilityOut
     interval_s: float
     interval_rule: str
+    interval_law: IntervalLawOut | None
     effective_usd_per_gpu_hour: SpreadOut
     cost_usd: SpreadOut
     finish_hours: SpreadOut

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model.estimate import Estimate, PoolStatistics, Spread
+from model.interval import ChosenInterval
 from model.market import PriceKind
 from model.published import Published
 
@@ -21,6 +22,7 @@ from .answers import (
     FigureOut,
     FinishOut,
     HazardOut,
+    IntervalLawOut,
     OptionOut,
     PartsOut,
     PriceOut,
@@ -173,6 +175,7 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
     return {
         "interval_s": found.interval_s,
         "interval_rule": found.interval_rule,
+        "interval_law": interval_law_out(found.interval) if found.interval else None,
         "effective_usd_per_gpu_hour": _spread(found.effective_usd_per_gpu_hour),
         "cost_usd": _spread(found.cost_usd),
         "finish_hours": _spread(finish),
@@ -190,6 +193,19 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
         "saving": found.saving,
         "breakeven_hazard_per_hour": found.breakeven_hazard_per_hour,
     }
+
+
+def interval_law_out(chosen: ChosenInterval) -> IntervalLawOut:
+    """Return the wire shape of how an interval was chosen."""
+    return IntervalLawOut(
+        formula=chosen.formula,
+        rule=chosen.rule,
+        why=chosen.why,
+        limited_by=chosen.capped_by,
+        light_every_s=chosen.interval_s if chosen.full_every > 1 else None,
+        full_every=chosen.full_every,
+        saved_on_notice_share=chosen.saved_share,
+    )
 
 
 def _spread(found: Spread) -> SpreadOut:

@@ -44,6 +44,7 @@ def reasons_for(
         _deadline(job, found, meets_deadline),
         _price(found),
         *standing,
+        _saving(found),
         _breakeven(found),
         _evidence(found.statistics),
         _capacity(found.statistics),
@@ -103,6 +104,18 @@ def _price(found: Estimate) -> str:
     side = "cheaper" if found.saving >= 0 else "dearer"
     return (
         f"{fmt.percent(abs(found.saving))} {side} than on-demand at {effective} per useful GPU-hour, {lost}."
+    )
+
+
+def _saving(found: Estimate) -> str | None:
+    """Return which formula chose the interval and why, where anything is to be lost."""
+    chosen = found.interval
+    if chosen is None or not chosen.formula:
+        return None
+    light = f", with a light save every {fmt.seconds(chosen.interval_s)}" if chosen.full_every > 1 else ""
+    return (
+        f"A full save every {fmt.seconds(found.interval_s)}{light}, by {chosen.formula} ({chosen.words}). "
+        f"{chosen.why}"
     )
 
 

@@ -119,6 +119,7 @@ def recommend(
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
     kept, rejected = sift(statistics, refusals, job, as_of)
+    kept = [replace(seen, notice_s=tariffs.notice_s(seen.pool.provider).value) for seen in kept]
     pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:

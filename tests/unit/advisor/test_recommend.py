@@ -148,3 +148,20 @@ def test_on_demand_is_left_out_where_the_job_allows_spot_alone(job, spot, on_dem
     found = ranked(spot_only, [spot(), on_demand()], tariffs)
     assert names(found) == [("us-east-1", "spot")]
     assert found.rejected[0].rule == "capacity_type"
+
+
+def test_an_option_says_which_formula_chose_its_interval_and_why(job, spot, tariffs):
+    option = ranked(job, [spot()], tariffs).options[0]
+    assert option.estimate.interval is not None
+    assert option.estimate.interval.formula == "F3"
+    assert any("by F3 (exact optimum (Lambert W)). Preemptions come 0.02 times" in r for r in option.reasons)
+
+
+def test_a_job_that_uses_notices_is_placed_with_the_providers(job, spot, tariffs):
+    quick = replace(job, overheads=replace(job.overheads, emergency_save_s=20.0, notice_delivered_share=0.9))
+    option = ranked(quick, [spot()], tariffs).options[0]
+    assert option.notice_s > 0
+    assert option.estimate.interval is not None
+    assert option.estimate.interval.formula == "F7o"
+    plain = ranked(job, [spot()], tariffs).options[0]
+    assert option.estimate.cost_usd.mean < plain.estimate.cost_usd.mean
