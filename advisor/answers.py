@@ -35,6 +35,16 @@ class PriceOut(Answer):
     label: str
 
 
+class RunPriceOut(Answer):
+    """USD per instance-hour as foretold, mean over the useful work, and what that rests on."""
+
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+    rests_on: str | None  # None where the window's mean and spread alone foretell it.
+
+
 class PublishedOut(Answer):
     """A published band that a hazard rests on: of what, over what, by whom, how old, and the hazards
     per instance-hour it leaves possible."""
@@ -169,6 +179,7 @@ class OptionOut(Answer):
     p_first_apart: float | None
     grade: GradeOut
     price: PriceOut
+    run_price: RunPriceOut | None
     discount: float | None
     hazard: HazardOut
     availability: AvailabilityOut

@@ -29,6 +29,7 @@ from .answers import (
     PublishedOut,
     RecommendationOut,
     RejectionOut,
+    RunPriceOut,
     SpreadOut,
     code_version,
     instant,
@@ -108,7 +109,7 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         p_first=option.p_first,
         p_first_apart=option.p_first_apart,
         grade=grade_out(option.grade),
-        **_believed(seen),
+        **_believed(found),
         reasons=list(option.reasons),
         fallbacks=list(option.fallbacks),
         meets_deadline=option.meets_deadline,
@@ -120,7 +121,8 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
     )
 
 
-def _believed(seen: PoolStatistics) -> dict[str, Any]:
+def _believed(found: Estimate) -> dict[str, Any]:
+    seen = found.statistics
     return {
         "price": PriceOut(
             usd_per_hour=seen.price_usd_per_hour,
@@ -130,12 +132,22 @@ def _believed(seen: PoolStatistics) -> dict[str, Any]:
             on_demand_usd_per_hour=seen.on_demand_usd_per_hour,
             label=LABELS[seen.price_kind],
         ),
+        "run_price": run_price_out(found),
         "discount": seen.discount,
         "hazard": hazard_out(seen),
         "availability": AvailabilityOut(
             share=seen.available_share, now=seen.available_now, gap_hours=seen.gap_hours
         ),
     }
+
+
+def run_price_out(found: Estimate) -> RunPriceOut | None:
+    """Return the wire shape of the price foretold over the run."""
+    told, outlook = found.run_price_usd_per_hour, found.statistics.prices
+    if told is None:
+        return None
+    words = outlook.words if outlook else None
+    return RunPriceOut(mean=told.mean, p10=told.p10, p50=told.p50, p90=told.p90, rests_on=words)
 
 
 def hazard_out(seen: PoolStatistics) -> HazardOut:

@@ -18,6 +18,7 @@ from model.siting import Sited
 from . import format as fmt
 from .siting_words import brought_words, siting_reason
 
+MOVES = 0.01  # A price that may move less than this share is not spoken of.
 OLD_PRICE_S = 14 * 86400.0
 NAMES = {
     "price": "its price",
@@ -53,6 +54,7 @@ def reasons_for(
         siting_reason(job, sited) if sited else None,
         NO_NOTICE if no_notice else None,
         _budget(found),
+        _price_ahead(found),
         _price_origin(found.statistics),
     ]
     return tuple(sentence for sentence in told if sentence)
@@ -184,6 +186,17 @@ def _moving(job: Job, side: SideCosts) -> str | None:
     return (
         f"Bringing {fmt.size(job.dataset_bytes)} of data from {job.data_provider} {job.data_region} costs "
         f"{fmt.usd(side.egress_usd)} and {fmt.hours(side.egress_hours)}."
+    )
+
+
+def _price_ahead(found: Estimate) -> str | None:
+    """Return how the price may move over the run, where it may at all."""
+    told, outlook = found.run_price_usd_per_hour, found.statistics.prices
+    if told is None or outlook is None or told.p90 - told.p10 < MOVES * told.mean:
+        return None
+    return (
+        f"Over the run its price is expected at {fmt.usd_per_hour(told.mean)} "
+        f"({fmt.usd_per_hour(told.p10)} – {fmt.usd_per_hour(told.p90)}), by {outlook.words}."
     )
 
 

@@ -8,7 +8,7 @@ a file or a store: statistics come in, a `Recommendation` goes out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,7 @@ from model.evidence import NOT_TAKEN_BACK
 from model.grade import Grade, grade
 from model.job import Job
 from model.market import Pool
+from model.price_outlook import PriceOutlook
 from model.sensitivity import Ranked, Sensitivity, sensitivity
 from model.siting import NoSiting, Sited
 from model.standing import p_first
@@ -36,6 +37,7 @@ from .sides import side_costs
 from .siting import TariffRates, sited_on
 from .used import Shipped, figures_used
 
+Outlook = Callable[[PoolStatistics], PriceOutlook | None]
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
 
 
@@ -97,6 +99,7 @@ def recommend(
     draws: int = 4000,
     named: Collection[str] = (),
     refine: Refine | None = None,
+    outlook: Outlook | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
 
@@ -111,6 +114,7 @@ def recommend(
         draws: Per pool.
         named: Keys of pools that are estimated however they screen.
         refine: Estimates the best few once more; None leaves them as they are.
+        outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
 
     Raises:
         InsufficientHistory: Not one pool can be ranked.
@@ -131,7 +135,8 @@ def recommend(
         sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
     )
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
-    options, failed = rank(job, short.kept, sides, as_of=as_of, seed=seed, draws=draws)
+    foreseen = [replace(seen, prices=outlook(seen)) if outlook else seen for seen in short.kept]
+    options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed], key=lambda each: each.pool.key)
     options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:

@@ -66,7 +66,14 @@ def estimate(
         notice_hours=found.notice_hours,
     )
     return report(
-        placement, found.mean, found.drawn, in_parts, method="closed_form", seed=seed, from_at=from_at
+        placement,
+        found.mean,
+        found.drawn,
+        in_parts,
+        price_usd_per_hour=found.price_usd_per_hour,
+        method="closed_form",
+        seed=seed,
+        from_at=from_at,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .interval import ChosenInterval
 from .lifetime import Belief
 from .market import Evidence, Pool, PriceKind, Sku
+from .price_outlook import PriceOutlook
 from .published import Published
 from .validity import Floats
 
@@ -59,6 +60,7 @@ class PoolStatistics:
     published: Published | None = None  # The band the hazard rests on, where it rests on one.
     own_preemptions: int = 0  # Of the pool itself, where evidence is borrowed and the counts are others'.
     own_exposure_hours: float = 0.0
+    prices: PriceOutlook | None = None  # To come; without one, the mean and spread above foretell it.
 
     def hazard_quantile_per_hour(self, probability: float) -> float:
         """Hazard per instance-hour not exceeded with that probability."""
@@ -135,6 +137,7 @@ class Estimate:
     draws: int
     seed: int
     paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.
+    run_price_usd_per_hour: Spread | None = None  # Of one machine, mean over the useful work.
     interval: ChosenInterval | None = None  # The whole plan of saves, with its formula and why.
     market: str | None = None  # In words, what the courses were simulated on; None for a closed form.
     drawn: Drawn | None = field(default=None, compare=False, repr=False)  # For ranking; never stored.

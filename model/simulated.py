@@ -127,6 +127,7 @@ def estimated(simulated: Simulation, *, seed: int, from_at: datetime) -> Estimat
         simulated.outcome,
         simulated.outcome,
         in_parts,
+        price_usd_per_hour=simulated.price_usd_per_hour_P,
         method="simulated",
         seed=seed,
         from_at=from_at,

@@ -143,7 +143,8 @@ def test_no_bytes_at_all_give_anything_but_a_refusal_in_words(tmp_path_factory, 
 def test_saves_on_notice_and_light_saves_are_read_from_the_file(written):
     told = (
         GOOD
-        + "light_pause_s = 2\nlight_survives_share = 0.5\nemergency_save_s = 20\nnotice_delivered_share = 0.8\n"
+        + "light_pause_s = 2\nlight_survives_share = 0.5\n"
+        + "emergency_save_s = 20\nnotice_delivered_share = 0.8\n"
     )
     overheads = read_spec(written(told)).overheads
     assert (overheads.light_pause_s, overheads.light_survives_share, overheads.light_most) == (2, 0.5, 8)
