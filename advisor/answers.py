@@ -229,6 +229,53 @@ class FigureOut(Answer):
     own: bool
 
 
+class FailoverPoolOut(Answer):
+    """One pool of a failover list, its share of the work, and the list without it."""
+
+    pool_id: str
+    work_share: float
+    without_cost_usd: float | None
+    without_finish_hours: float | None
+    without_p_deadline: float | None
+
+
+class FailoverOut(Answer):
+    """The pools to follow in order: stay until lost, then the first with capacity. Closed-form means."""
+
+    pools: list[FailoverPoolOut]
+    cost_usd: float
+    finish_hours: float
+    waiting_hours: float
+    losses: float
+    moves: float
+    p_deadline: float | None
+    method: str
+
+
+class FloorStepOut(Answer):
+    """So many nodes on on-demand, and what the last of them cost and bought."""
+
+    on_demand_nodes: int
+    cost_usd: float
+    p_deadline: float
+    marginal_usd: float
+    marginal_p: float
+    usd_per_point: float | None
+
+
+class FloorOut(Answer):
+    """Nodes to keep on on-demand for the deadline; a gang keeps none or all, and may leave until an hour."""
+
+    splits: bool
+    nodes: int
+    on_demand_nodes: int
+    marginal_usd: float
+    over_none_usd: float
+    p_deadline: float
+    last_safe_switch_hours: float | None
+    steps: list[FloorStepOut]
+
+
 class RecommendationOut(Answer):
     """Answer of POST /v1/recommendations, stored byte for byte."""
 
@@ -244,6 +291,8 @@ class RecommendationOut(Answer):
     window_hours: float
     options: list[OptionOut]
     sensitivity: SensitivityOut | None
+    failover: FailoverOut | None
+    floor: FloorOut | None
     screening: ScreeningOut | None
     rejected: list[RejectionOut]
     figures: list[FigureOut]

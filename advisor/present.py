@@ -35,6 +35,7 @@ from .answers import (
     instant,
     to_json,
 )
+from .present_portfolio import failover_out, floor_out
 from .present_standing import grade_out, screening_out, sensitivity_out
 from .recommend import Option, Recommendation
 from .siting_words import siting_out
@@ -78,6 +79,8 @@ def recommendation_bytes(
         window_hours=request.window_hours,
         options=[option_out(option, found.as_of) for option in found.options],
         sensitivity=sensitivity_out(found),
+        failover=failover_out(found.failover) if found.failover else None,
+        floor=floor_out(found.floor) if found.floor else None,
         screening=screening_out(found),
         rejected=[RejectionOut(pool_id=r.pool.key, rule=r.rule, reason=r.reason) for r in found.rejected],
         figures=[figure_out(figure) for figure in found.figures],

@@ -19,6 +19,8 @@ from model.cost import SideCosts, estimate
 from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
 from model.evidence import NOT_TAKEN_BACK
+from model.failover_chance import Failover
+from model.floor_of import Floor
 from model.grade import Grade, grade
 from model.job import Job
 from model.market import Pool
@@ -29,6 +31,7 @@ from model.standing import p_first
 from model.statistics import Refusal
 
 from .fallbacks import fallbacks
+from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
 from .refine import Refine, refined
 from .rules import Rejection, nothing_left, sift
@@ -84,6 +87,8 @@ class Recommendation:
     rejected: tuple[Rejection, ...]
     figures: tuple[Shipped, ...]
     sensitivity: Sensitivity | None = None  # Of the first option against the second; None without one.
+    failover: Failover | None = None  # The list to follow from the first option; None where it is not spot.
+    floor: Floor | None = None  # Nodes to keep on on-demand; None without a deadline.
     screening: Screening | None = None  # What was screened only; None where every pool was estimated.
 
 
@@ -143,16 +148,19 @@ def recommend(
         raise nothing_left(job, rejected)
     options = _standing(_refined(job, options, refine, seed))
     levers = _against_next(job, options, as_of)
+    beyond = portfolio(job, options, rates, as_of)
     used = [option.estimate.statistics for option in options]
     figures.update((each.name, each) for each in figures_used(job, used, statistics, tariffs, catalog))
     return Recommendation(
         job=job,
         as_of=as_of,
         seed=seed,
-        options=_explained(job, options, tariffs, levers),
+        options=_explained(job, options, tariffs, levers, beyond),
         rejected=tuple(rejected),
         figures=tuple(figures[name] for name in sorted(figures)),
         sensitivity=levers,
+        failover=beyond.failovers.get(options[0].pool.key),
+        floor=beyond.floor,
         screening=short.screening,
     )
 
@@ -219,7 +227,7 @@ def _order(option: Option) -> tuple[bool, float, str]:
 
 
 def _explained(
-    job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None
+    job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None, beyond: Portfolio
 ) -> tuple[Option, ...]:
     placed = [_placed(option, tariffs) for option in options]
     against = (
@@ -237,7 +245,7 @@ def _explained(
                 standing=against if option.rank == 1 else (),
                 sited=option.siting,
             ),
-            fallbacks=fallbacks(option, options),
+            fallbacks=fallbacks(option, options, beyond.after(option.pool.key)),
         )
         for option in placed
     )

@@ -85,6 +85,7 @@ class JobSection(Strict):
     budget_usd: Annotated[float, Field(gt=0, le=1e12)] | None = None
     value_of_time_usd_per_hour: Usd = 0.0
     gang_share: Share = 0.9
+    elastic: bool = False
 
 
 class OverheadsSection(Strict):
@@ -274,6 +275,7 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         data_region=data.region if data else None,
         value_of_time_usd_per_hour=written.value_of_time_usd_per_hour,
         gang_share=written.gang_share,
+        elastic=written.elastic,
         data_use=_data_use(spec),
         constraints=Constraints(
             providers=tuple(rules.providers),

@@ -165,3 +165,26 @@ def test_a_job_that_uses_notices_is_placed_with_the_providers(job, spot, tariffs
     assert option.estimate.interval.formula == "F7o"
     plain = ranked(job, [spot()], tariffs).options[0]
     assert option.estimate.cost_usd.mean < plain.estimate.cost_usd.mean
+
+
+def test_fallbacks_begin_with_the_failover_order(job, spot, on_demand, tariffs):
+    hard = replace(job, deadline_at=NOW + timedelta(hours=12))
+    rare = {"available_share": 0.5, "gap_hours": 6.0}
+    pools = [spot("us-east-1", hazard=0.2, **rare), spot("us-west-2", 1.5, available_share=0.99), on_demand()]
+    found = ranked(hard, pools, tariffs)
+    assert found.failover is not None
+    head, *rest = found.failover.order.names
+    assert head == found.options[0].pool.key
+    assert list(found.options[0].fallbacks[: len(rest)]) == rest
+    assert not any("on_demand" in name for name in found.failover.order.names)
+
+
+def test_a_deadline_brings_a_floor_and_none_brings_none(job, spot, on_demand, tariffs):
+    assert ranked(job, [spot(), on_demand()], tariffs).floor is not None
+    assert ranked(replace(job, deadline_at=None), [spot(), on_demand()], tariffs).floor is None
+
+
+def test_where_on_demand_is_first_there_is_no_list_to_fail_over(job, spot, on_demand, tariffs):
+    found = ranked(job, [spot(price=9.0), on_demand()], tariffs)
+    assert found.failover is None
+    assert found.floor is None
