@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 MAX_FALLBACKS = 3
 
 
-def fallbacks(chosen: Option, options: Sequence[Option]) -> tuple[str, ...]:
-    """Return up to three pools to go to next, best first, one per region and another region first.
+def fallbacks(chosen: Option, options: Sequence[Option], listed: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return up to three pools to go to next: those of its failover order, then one per region.
 
+    Beyond the order, the next best follow with another region first.
     Preemptions within a region come together, so the next best pool next door is worth less
     than its price says. On-demand is no fallback here: it is where the deadline sends a run.
     """
@@ -30,7 +31,7 @@ def fallbacks(chosen: Option, options: Sequence[Option]) -> tuple[str, ...]:
     for option in sorted(others, key=lambda each: each.rank):
         (later if _place(option.pool) in seen else first).append(option.pool.key)
         seen.add(_place(option.pool))
-    return tuple([*first, *later][:MAX_FALLBACKS])
+    return tuple(list(dict.fromkeys([*listed, *first, *later]))[:MAX_FALLBACKS])
 
 
 def _place(pool: Pool) -> tuple[str, str]:

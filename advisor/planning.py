@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from model.estimate import Estimate
 from model.job import Job
 from model.market import CapacityType, Pool
 from trainer.plan import (
@@ -52,8 +53,9 @@ class Placement:
     pool: Pool
     nodes: int
     gpus_per_node: int
-    interval_s: float
+    interval_s: float  # Between full saves.
     fallbacks: tuple[str, ...]  # Pool keys, best first.
+    light_every_s: float | None = None  # Between saves of any kind, where some are light.
 
     @classmethod
     def of_option(cls, option: Option, fallbacks: tuple[str, ...]) -> Placement:
@@ -65,6 +67,7 @@ class Placement:
             gpus_per_node=found.statistics.sku.gpu_count,
             interval_s=found.interval_s,
             fallbacks=fallbacks,
+            light_every_s=light_every_s(found),
         )
 
     @classmethod
@@ -76,6 +79,7 @@ class Placement:
             gpus_per_node=option["gpu_count"],
             interval_s=option["interval_s"],
             fallbacks=tuple(option["fallbacks"]),
+            light_every_s=(option.get("interval_law") or {}).get("light_every_s"),
         )
 
 
@@ -111,7 +115,7 @@ def make_plan(
         pool=plan_pool(placement.pool),
         fallbacks=tuple(plan_pool(Pool.parse(key)) for key in placement.fallbacks),
         nodes=_nodes(placement),
-        checkpoint=_checkpoint(job, placement.interval_s),
+        checkpoint=_checkpoint(job, placement),
         stores=stores,
         notice=PlanNotice(
             provider=placement.pool.provider, nominal_s=nominal_notice_s, assumed_s=0.0, poll_url=None
@@ -158,12 +162,18 @@ def _nodes(placement: Placement) -> PlanNodes:
     )
 
 
-def _checkpoint(job: Job, interval_s: float) -> PlanCheckpoint:
+def light_every_s(found: Estimate) -> float | None:
+    """Return useful seconds between saves of any kind; None where all are full."""
+    chosen = found.interval
+    return chosen.interval_s if chosen and chosen.full_every > 1 else None
+
+
+def _checkpoint(job: Job, placement: Placement) -> PlanCheckpoint:
     lag_s = job.overheads.save_lag_s
     return PlanCheckpoint(
-        light_every_s=None,
-        full_every_s=interval_s,
-        max_lost_work_s=job.constraints.max_lost_work_s or interval_s + lag_s,
+        light_every_s=placement.light_every_s,
+        full_every_s=placement.interval_s,
+        max_lost_work_s=job.constraints.max_lost_work_s or placement.interval_s + lag_s,
         asynchronous=lag_s > 0,
         delta=False,
         codec="none",

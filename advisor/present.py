@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model.estimate import Estimate, PoolStatistics, Spread
+from model.interval import ChosenInterval
 from model.market import PriceKind
 from model.published import Published
 
@@ -21,17 +22,20 @@ from .answers import (
     FigureOut,
     FinishOut,
     HazardOut,
+    IntervalLawOut,
     OptionOut,
     PartsOut,
     PriceOut,
     PublishedOut,
     RecommendationOut,
     RejectionOut,
+    RunPriceOut,
     SpreadOut,
     code_version,
     instant,
     to_json,
 )
+from .present_portfolio import failover_out, floor_out
 from .present_standing import grade_out, screening_out, sensitivity_out
 from .recommend import Option, Recommendation
 from .siting_words import siting_out
@@ -75,6 +79,8 @@ def recommendation_bytes(
         window_hours=request.window_hours,
         options=[option_out(option, found.as_of) for option in found.options],
         sensitivity=sensitivity_out(found),
+        failover=failover_out(found.failover) if found.failover else None,
+        floor=floor_out(found.floor) if found.floor else None,
         screening=screening_out(found),
         rejected=[RejectionOut(pool_id=r.pool.key, rule=r.rule, reason=r.reason) for r in found.rejected],
         figures=[figure_out(figure) for figure in found.figures],
@@ -106,7 +112,7 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         p_first=option.p_first,
         p_first_apart=option.p_first_apart,
         grade=grade_out(option.grade),
-        **_believed(seen),
+        **_believed(found),
         reasons=list(option.reasons),
         fallbacks=list(option.fallbacks),
         meets_deadline=option.meets_deadline,
@@ -118,7 +124,8 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
     )
 
 
-def _believed(seen: PoolStatistics) -> dict[str, Any]:
+def _believed(found: Estimate) -> dict[str, Any]:
+    seen = found.statistics
     return {
         "price": PriceOut(
             usd_per_hour=seen.price_usd_per_hour,
@@ -128,12 +135,22 @@ def _believed(seen: PoolStatistics) -> dict[str, Any]:
             on_demand_usd_per_hour=seen.on_demand_usd_per_hour,
             label=LABELS[seen.price_kind],
         ),
+        "run_price": run_price_out(found),
         "discount": seen.discount,
         "hazard": hazard_out(seen),
         "availability": AvailabilityOut(
             share=seen.available_share, now=seen.available_now, gap_hours=seen.gap_hours
         ),
     }
+
+
+def run_price_out(found: Estimate) -> RunPriceOut | None:
+    """Return the wire shape of the price foretold over the run."""
+    told, outlook = found.run_price_usd_per_hour, found.statistics.prices
+    if told is None:
+        return None
+    words = outlook.words if outlook else None
+    return RunPriceOut(mean=told.mean, p10=told.p10, p50=told.p50, p90=told.p90, rests_on=words)
 
 
 def hazard_out(seen: PoolStatistics) -> HazardOut:
@@ -173,6 +190,7 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
     return {
         "interval_s": found.interval_s,
         "interval_rule": found.interval_rule,
+        "interval_law": interval_law_out(found.interval) if found.interval else None,
         "effective_usd_per_gpu_hour": _spread(found.effective_usd_per_gpu_hour),
         "cost_usd": _spread(found.cost_usd),
         "finish_hours": _spread(finish),
@@ -190,6 +208,19 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
         "saving": found.saving,
         "breakeven_hazard_per_hour": found.breakeven_hazard_per_hour,
     }
+
+
+def interval_law_out(chosen: ChosenInterval) -> IntervalLawOut:
+    """Return the wire shape of how an interval was chosen."""
+    return IntervalLawOut(
+        formula=chosen.formula,
+        rule=chosen.rule,
+        why=chosen.why,
+        limited_by=chosen.capped_by,
+        light_every_s=chosen.interval_s if chosen.full_every > 1 else None,
+        full_every=chosen.full_every,
+        saved_on_notice_share=chosen.saved_share,
+    )
 
 
 def _spread(found: Spread) -> SpreadOut:

@@ -18,6 +18,7 @@ from model.siting import Sited
 from . import format as fmt
 from .siting_words import brought_words, siting_reason
 
+MOVES = 0.01  # A price that may move less than this share is not spoken of.
 OLD_PRICE_S = 14 * 86400.0
 NAMES = {
     "price": "its price",
@@ -44,6 +45,7 @@ def reasons_for(
         _deadline(job, found, meets_deadline),
         _price(found),
         *standing,
+        _saving(found),
         _breakeven(found),
         _evidence(found.statistics),
         _capacity(found.statistics),
@@ -52,6 +54,7 @@ def reasons_for(
         siting_reason(job, sited) if sited else None,
         NO_NOTICE if no_notice else None,
         _budget(found),
+        _price_ahead(found),
         _price_origin(found.statistics),
     ]
     return tuple(sentence for sentence in told if sentence)
@@ -103,6 +106,18 @@ def _price(found: Estimate) -> str:
     side = "cheaper" if found.saving >= 0 else "dearer"
     return (
         f"{fmt.percent(abs(found.saving))} {side} than on-demand at {effective} per useful GPU-hour, {lost}."
+    )
+
+
+def _saving(found: Estimate) -> str | None:
+    """Return which formula chose the interval and why, where anything is to be lost."""
+    chosen = found.interval
+    if chosen is None or not chosen.formula:
+        return None
+    light = f", with a light save every {fmt.seconds(chosen.interval_s)}" if chosen.full_every > 1 else ""
+    return (
+        f"A full save every {fmt.seconds(found.interval_s)}{light}, by {chosen.formula} ({chosen.words}). "
+        f"{chosen.why}"
     )
 
 
@@ -171,6 +186,17 @@ def _moving(job: Job, side: SideCosts) -> str | None:
     return (
         f"Bringing {fmt.size(job.dataset_bytes)} of data from {job.data_provider} {job.data_region} costs "
         f"{fmt.usd(side.egress_usd)} and {fmt.hours(side.egress_hours)}."
+    )
+
+
+def _price_ahead(found: Estimate) -> str | None:
+    """Return how the price may move over the run, where it may at all."""
+    told, outlook = found.run_price_usd_per_hour, found.statistics.prices
+    if told is None or outlook is None or told.p90 - told.p10 < MOVES * told.mean:
+        return None
+    return (
+        f"Over the run its price is expected at {fmt.usd_per_hour(told.mean)} "
+        f"({fmt.usd_per_hour(told.p10)} – {fmt.usd_per_hour(told.p90)}), by {outlook.words}."
     )
 
 

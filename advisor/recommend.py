@@ -8,7 +8,7 @@ a file or a store: statistics come in, a `Recommendation` goes out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,15 +19,19 @@ from model.cost import SideCosts, estimate
 from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
 from model.evidence import NOT_TAKEN_BACK
+from model.failover_chance import Failover
+from model.floor_of import Floor
 from model.grade import Grade, grade
 from model.job import Job
 from model.market import Pool
+from model.price_outlook import PriceOutlook
 from model.sensitivity import Ranked, Sensitivity, sensitivity
 from model.siting import NoSiting, Sited
 from model.standing import p_first
 from model.statistics import Refusal
 
 from .fallbacks import fallbacks
+from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
 from .refine import Refine, refined
 from .rules import Rejection, nothing_left, sift
@@ -36,6 +40,7 @@ from .sides import side_costs
 from .siting import TariffRates, sited_on
 from .used import Shipped, figures_used
 
+Outlook = Callable[[PoolStatistics], PriceOutlook | None]
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
 
 
@@ -82,6 +87,8 @@ class Recommendation:
     rejected: tuple[Rejection, ...]
     figures: tuple[Shipped, ...]
     sensitivity: Sensitivity | None = None  # Of the first option against the second; None without one.
+    failover: Failover | None = None  # The list to follow from the first option; None where it is not spot.
+    floor: Floor | None = None  # Nodes to keep on on-demand; None without a deadline.
     screening: Screening | None = None  # What was screened only; None where every pool was estimated.
 
 
@@ -97,6 +104,7 @@ def recommend(
     draws: int = 4000,
     named: Collection[str] = (),
     refine: Refine | None = None,
+    outlook: Outlook | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
 
@@ -111,6 +119,7 @@ def recommend(
         draws: Per pool.
         named: Keys of pools that are estimated however they screen.
         refine: Estimates the best few once more; None leaves them as they are.
+        outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
 
     Raises:
         InsufficientHistory: Not one pool can be ranked.
@@ -119,6 +128,7 @@ def recommend(
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
     kept, rejected = sift(statistics, refusals, job, as_of)
+    kept = [replace(seen, notice_s=tariffs.notice_s(seen.pool.provider).value) for seen in kept]
     pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:
@@ -130,23 +140,27 @@ def recommend(
         sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
     )
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
-    options, failed = rank(job, short.kept, sides, as_of=as_of, seed=seed, draws=draws)
+    foreseen = [replace(seen, prices=outlook(seen)) if outlook else seen for seen in short.kept]
+    options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed], key=lambda each: each.pool.key)
     options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:
         raise nothing_left(job, rejected)
     options = _standing(_refined(job, options, refine, seed))
     levers = _against_next(job, options, as_of)
+    beyond = portfolio(job, options, rates, as_of)
     used = [option.estimate.statistics for option in options]
     figures.update((each.name, each) for each in figures_used(job, used, statistics, tariffs, catalog))
     return Recommendation(
         job=job,
         as_of=as_of,
         seed=seed,
-        options=_explained(job, options, tariffs, levers),
+        options=_explained(job, options, tariffs, levers, beyond),
         rejected=tuple(rejected),
         figures=tuple(figures[name] for name in sorted(figures)),
         sensitivity=levers,
+        failover=beyond.failovers.get(options[0].pool.key),
+        floor=beyond.floor,
         screening=short.screening,
     )
 
@@ -213,7 +227,7 @@ def _order(option: Option) -> tuple[bool, float, str]:
 
 
 def _explained(
-    job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None
+    job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None, beyond: Portfolio
 ) -> tuple[Option, ...]:
     placed = [_placed(option, tariffs) for option in options]
     against = (
@@ -231,7 +245,7 @@ def _explained(
                 standing=against if option.rank == 1 else (),
                 sited=option.siting,
             ),
-            fallbacks=fallbacks(option, options),
+            fallbacks=fallbacks(option, options, beyond.after(option.pool.key)),
         )
         for option in placed
     )

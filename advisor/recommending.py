@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .missing import Missing
 from .present import recommendation_bytes
+from .price_outlook import PriceOutlooks
 from .recommend import recommend
 from .refine import Refine, Remembered
 from .wire import RecommendationRequest
@@ -24,6 +25,7 @@ class Recommending:
 
     def __init__(self, service: Service, refine: Refine | None = None) -> None:
         self._service = service
+        self._outlook = PriceOutlooks(service.store)
         self._refine = None if refine is None else Remembered(refine)
 
     def recommend(self, request: RecommendationRequest) -> bytes:
@@ -41,6 +43,7 @@ class Recommending:
             job, known, refused, service.tariffs,
             as_of=as_of, catalog=service.catalog, seed=request.seed, draws=request.draws,
             named=request.pools, refine=self._refine if request.simulate else None,
+            outlook=self._outlook,
         )  # fmt: skip
         used = [option.estimate.statistics for option in found.options]
         name, body = recommendation_bytes(

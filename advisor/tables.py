@@ -16,6 +16,7 @@ from rich.text import Text
 
 from . import format as fmt
 from .siting_tables import siting_renderable
+from .tables_portfolio import failover_table, floor_line
 from .tables_standing import grade_cell, grade_line, screening_line, sensitivity_table
 
 Json = Mapping[str, Any]
@@ -48,6 +49,7 @@ def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> Renderable
         *(line for line in (screening_line(answer),) if line),
         *(_reasons(option) for option in best),
         *(table for table in (sensitivity_table(answer, _table),) if table),
+        *(table for table in (failover_table(answer, _table), floor_line(answer)) if table),
         *(siting_renderable(option) for option in answer["options"][:1]),
         parts_table(answer["options"][:1]),
         rejected_table(answer["rejected"]),

@@ -11,7 +11,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from model.errors import ImpossibleInput
@@ -54,6 +62,7 @@ Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 Usd = Annotated[float, Field(ge=0, le=1e9)]
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
 
 
@@ -75,7 +84,8 @@ class JobSection(Strict):
     deadline_at: Instant | None = None
     budget_usd: Annotated[float, Field(gt=0, le=1e12)] | None = None
     value_of_time_usd_per_hour: Usd = 0.0
-    gang_share: Annotated[float, Field(ge=0, le=1)] = 0.9
+    gang_share: Share = 0.9
+    elastic: bool = False
 
 
 class OverheadsSection(Strict):
@@ -87,6 +97,25 @@ class OverheadsSection(Strict):
     restore_s: Seconds
     warmup_s: Seconds
     origin: Text = "stated in the job file"
+    light_pause_s: Seconds | None = None
+    light_survives_share: Share | None = None
+    light_warmup_s: Seconds | None = None
+    light_most: Annotated[int, Field(ge=2, le=64)] = 8
+    emergency_save_s: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    emergency_log_sd: Annotated[float, Field(ge=0, le=3)] = 0.5
+    notice_delivered_share: Share = 0.0
+
+    @model_validator(mode="after")
+    def _whole(self) -> OverheadsSection:
+        """Refuse half of a statement, which would be read as none."""
+        worth = (self.light_survives_share is None) + (self.light_warmup_s is None)
+        if self.light_pause_s is None and worth < 2:
+            raise ValueError("light_survives_share and light_warmup_s need light_pause_s")
+        if self.light_pause_s is not None and worth != 1:
+            raise ValueError("light_pause_s needs light_survives_share or light_warmup_s, one of the two")
+        if (self.emergency_save_s is None) != (self.notice_delivered_share == 0):
+            raise ValueError("emergency_save_s and a notice_delivered_share above 0 need each other")
+        return self
 
 
 class CopySection(Strict):
@@ -205,6 +234,7 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         data_region=data.region if data else None,
         value_of_time_usd_per_hour=written.value_of_time_usd_per_hour,
         gang_share=written.gang_share,
+        elastic=written.elastic,
         data_use=_data_use(spec),
         constraints=Constraints(
             providers=tuple(rules.providers),

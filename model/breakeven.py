@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import optimize
 
-from .draws import happening_mean
 from .estimate import PoolStatistics
 from .job import Job
 from .market import Evidence
@@ -47,7 +46,7 @@ def _valued_usd(placement: Placement, hazard_per_hour: float) -> float:
     pool = placement.statistics
     hazard = gang_hazard(placement.job, pool, [hazard_per_hour])
     gap = np.asarray([pool.gap_hours])
-    case = happening_mean(placement.work_hours, placement.cadence, hazard, gap)
+    case = placement.mean_case(hazard, gap)
     price = np.asarray([pool.price_usd_per_hour])
     valued = placement.outcome(case, price, placement.first_wait_chance * gap).effective_usd_per_gpu_hour
     return float(valued[0]) * placement.useful_gpu_hours

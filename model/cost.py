@@ -14,7 +14,7 @@ from datetime import datetime
 
 import numpy as np
 
-from .draws import Happening, Luck, first_waits, gap_means, happening_draw, happening_mean, hazards
+from .draws import Happening, Luck, first_waits, gap_means, hazards
 from .errors import ImpossibleInput
 from .estimate import Estimate, PoolStatistics
 from .job import Job
@@ -58,9 +58,22 @@ def estimate(
     """
     found = drawn_courses(job, statistics, side, draws=draws, seed=seed, from_at=from_at)
     placement = found.placement
-    in_parts = parts(placement, found.mean, found.price_usd_per_hour, stall_hours=placement.stall_hours)
+    in_parts = parts(
+        placement,
+        found.mean,
+        found.price_usd_per_hour,
+        stall_hours=placement.stall_hours,
+        notice_hours=found.notice_hours,
+    )
     return report(
-        placement, found.mean, found.drawn, in_parts, method="closed_form", seed=seed, from_at=from_at
+        placement,
+        found.mean,
+        found.drawn,
+        in_parts,
+        price_usd_per_hour=found.price_usd_per_hour,
+        method="closed_form",
+        seed=seed,
+        from_at=from_at,
     )
 
 
@@ -71,6 +84,7 @@ class DrawnCourses:
     placement: Placement
     mean: Outcome
     drawn: Outcome
+    notice_hours: Floats | float  # Mean, billed from notice to loss.
     price_usd_per_hour: Floats
 
 
@@ -84,18 +98,24 @@ def drawn_courses(
     belief = Belief(statistics.hazard_shape, statistics.hazard_rate_hours)
     hazard = gang_hazard(job, statistics, hazards(belief, luck))
     gap = gap_means(statistics.gap_hours, statistics.preemptions, luck)
-    mean_case = happening_mean(placement.work_hours, placement.cadence, hazard, gap)
+    mean_case = placement.mean_case(hazard, gap)
     _refuse_endless(placement, mean_case)
     price = drawn_prices(placement, luck)
     chance = placement.first_wait_chance
-    drawn_case = happening_draw(placement.work_hours, placement.cadence, hazard, gap, luck)
+    drawn_case = placement.drawn_case(hazard, gap, luck)
     mean = placement.outcome(mean_case, price, chance * gap)
     drawn = placement.outcome(drawn_case, price, first_waits(chance, gap, luck))
-    return DrawnCourses(placement=placement, mean=mean, drawn=drawn, price_usd_per_hour=price)
+    return DrawnCourses(
+        placement=placement,
+        mean=mean,
+        drawn=drawn,
+        notice_hours=mean_case.notice_hours,
+        price_usd_per_hour=price,
+    )
 
 
 def _refuse_endless(placement: Placement, mean: Happening) -> None:
-    hours = float(np.mean(mean.lost_hours + mean.restart_hours + mean.gap_hours))
+    hours = float(np.mean(mean.lost_hours + mean.restart_hours + mean.gap_hours + mean.notice_hours))
     if not hours < LONGEST_HOURS:  # Also where it is NaN.
         raise ImpossibleInput(
             f"At {placement.statistics.hazard_per_hour:.3g} preemptions per instance-hour on "

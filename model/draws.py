@@ -53,6 +53,7 @@ class Happening:
     lost_hours: Floats  # Work, and the saves in it, done again.
     restart_hours: Floats  # Billed, without the first boot.
     gap_hours: Floats  # Unbilled, without the first wait.
+    notice_hours: Floats | float = 0.0  # Billed from notice to loss, where the job counts on it.
 
 
 def hazards(belief: Belief, luck: Luck) -> Floats:
@@ -86,7 +87,7 @@ def happening_mean(work_hours: float, cadence: Cadence, hazard: Floats, gap_hour
     course = expected(work_hours, cadence, hazard)
     least = work_hours + cadence.saves(work_hours) * cadence.pause_hours
     with np.errstate(invalid="ignore"):
-        restart = course.preemptions * _restart_each(cadence, hazard)
+        restart = course.preemptions * restart_each(cadence, hazard)
         return Happening(
             preemptions=course.preemptions,
             lost_hours=np.maximum(course.billed_hours - least - restart, 0.0),
@@ -107,9 +108,9 @@ def happening_draw(
     each, variance = _lost_each(work_hours, cadence, hazard)
     return Happening(
         preemptions=struck,
-        lost_hours=_gamma(struck * each, struck * variance, luck.lost),
-        restart_hours=struck * _restart_each(cadence, hazard),
-        gap_hours=_gamma(struck * gap_hours, struck * gap_hours**2, luck.gaps),
+        lost_hours=gammas(struck * each, struck * variance, luck.lost),
+        restart_hours=struck * restart_each(cadence, hazard),
+        gap_hours=gammas(struck * gap_hours, struck * gap_hours**2, luck.gaps),
     )
 
 
@@ -126,7 +127,7 @@ def preemption_counts(work_hours: float, cadence: Cadence, hazard: Floats, luck:
     return total
 
 
-def _restart_each(cadence: Cadence, hazard: Floats) -> Floats:
+def restart_each(cadence: Cadence, hazard: Floats) -> Floats:
     """Return mean billed restart hours for each preemption: a new one may cut it short."""
     return np.asarray(cadence.restart_hours * special.exprel(-hazard * cadence.restart_hours))
 
@@ -138,7 +139,7 @@ def _lost_each(work_hours: float, cadence: Cadence, hazard: Floats) -> tuple[Flo
     count, count_variance = _count_moments(work_hours, cadence, rate)
     each = total.mean_hours / count
     variance = np.maximum(total.variance - count_variance * each**2, 0.0) / count
-    return np.maximum(each - _restart_each(cadence, rate), 0.0), variance
+    return np.maximum(each - restart_each(cadence, rate), 0.0), variance
 
 
 def _count_moments(work_hours: float, cadence: Cadence, hazard: Floats) -> tuple[Floats, Floats]:
@@ -153,7 +154,7 @@ def _count_moments(work_hours: float, cadence: Cadence, hazard: Floats) -> tuple
     return mean, variance
 
 
-def _gamma(mean: Floats, variance: Floats, uniform: Floats) -> Floats:
+def gammas(mean: Floats, variance: Floats, uniform: Floats) -> Floats:
     """Return gamma values of given moments; exactly the mean where there is no variance."""
     moves = (mean > 0) & (variance > 0)
     shape = np.where(moves, mean, 1.0) ** 2 / np.where(moves, variance, 1.0)

@@ -8,8 +8,10 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from .interval import ChosenInterval
 from .lifetime import Belief
 from .market import Evidence, Pool, PriceKind, Sku
+from .price_outlook import PriceOutlook
 from .published import Published
 from .validity import Floats
 
@@ -51,12 +53,14 @@ class PoolStatistics:
     available_now: bool | None
     up_hours: float | None = None  # Clock hours since capacity came back; None where unknown or away.
     gap_hours: float  # Mean clock hours until capacity is obtained again; 0 for on-demand.
+    notice_s: float = 0.0  # Longest warning its provider gives; counts where the job states that it uses one.
     observed_until: datetime | None
     sources: tuple[str, ...]
     synthetic: bool
     published: Published | None = None  # The band the hazard rests on, where it rests on one.
     own_preemptions: int = 0  # Of the pool itself, where evidence is borrowed and the counts are others'.
     own_exposure_hours: float = 0.0
+    prices: PriceOutlook | None = None  # To come; without one, the mean and spread above foretell it.
 
     def hazard_quantile_per_hour(self, probability: float) -> float:
         """Hazard per instance-hour not exceeded with that probability."""
@@ -87,7 +91,7 @@ class Parts:
     egress: float  # Moving the data set and checkpoints.
     storage: float  # Keeping checkpoints.
     on_demand: float  # Surcharge for the on-demand share.
-    notice: float = 0.0  # Billed between a notice and the loss; simulated only.
+    notice: float = 0.0  # Billed between a notice and the loss, where saves on notice are counted on.
     refund: float = 0.0  # 0 or less: hours used and, by the provider's rule, not billed; simulated only.
 
     def total(self) -> float:
@@ -115,7 +119,7 @@ class Estimate:
     nodes: int
     useful_hours: float  # On this pool's GPU.
     useful_gpu_hours: float
-    interval_s: float  # Useful seconds between saves.
+    interval_s: float  # Useful seconds between full saves.
     interval_rule: str  # Which formula, and what capped it.
     effective_usd_per_gpu_hour: Spread
     cost_usd: Spread
@@ -133,6 +137,8 @@ class Estimate:
     draws: int
     seed: int
     paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.
+    run_price_usd_per_hour: Spread | None = None  # Of one machine, mean over the useful work.
+    interval: ChosenInterval | None = None  # The whole plan of saves, with its formula and why.
     market: str | None = None  # In words, what the courses were simulated on; None for a closed form.
     drawn: Drawn | None = field(default=None, compare=False, repr=False)  # For ranking; never stored.
 

@@ -13,7 +13,6 @@ from itertools import permutations
 
 import numpy as np
 
-from .draws import happening_mean
 from .errors import ImpossibleInput, InsufficientHistory
 from .estimate import PoolStatistics
 from .failover_chain import Candidate, FailoverOrder, Move, Terms, score
@@ -75,7 +74,7 @@ def candidate_of(job: Job, seen: PoolStatistics, side: SideCosts) -> Candidate:
         )
     placement = placed(job, seen, side, seen.hazard_per_hour)
     hazard = gang_hazard(job, seen, [seen.hazard_per_hour])
-    case = happening_mean(placement.work_hours, placement.cadence, hazard, np.zeros(1))
+    case = placement.mean_case(hazard, np.zeros(1))
     found = placement.outcome(case, np.asarray([seen.price_usd_per_hour]), np.zeros(1))
     money = float(found.cost_usd[0]) - side.egress_usd
     return Candidate(

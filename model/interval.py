@@ -43,6 +43,19 @@ class ChosenInterval:
     full_every: int = 1  # Each so many saves one is full, where a job has light ones.
     by_age_s: tuple[tuple[float, float], ...] = ()  # (age of the machines, interval), where it varies.
     billed_per_useful: float | None = None  # Hours, at this interval; None where not worked out.
+    saved_share: float = 0.0  # Chance that an emergency save commits, where the rule counts on it.
+    notice_hours: float = 0.0  # Billed from notice to loss, where the rule counts on it.
+    light_pause_s: float = 0.0  # Of each save that is not full, where some are not.
+
+    @property
+    def full_interval_s(self) -> float:
+        """Useful seconds between full saves."""
+        return self.interval_s * self.full_every
+
+    @property
+    def plain(self) -> bool:
+        """True with one kind of save and none on notice: F4 and F5 hold as they stand."""
+        return self.full_every == 1 and self.saved_share == 0.0
 
     @property
     def formula(self) -> str:

@@ -115,6 +115,7 @@ def _on_notice(job: Job, danger: Danger, hazard: float, work_s: float, gang: str
     billed = notice_billed_per_useful(cadence_of(job, interval_s), hazard, chance, notice)
     yield ChosenInterval(
         interval_s=interval_s, rule="notice", capped_by=capped_by, billed_per_useful=billed,
+        saved_share=chance, notice_hours=notice,
         why=f"{gang} {chance:.0%} of emergency saves are expected to commit within {danger.notice_s:g} s.",
     )  # fmt: skip
 

@@ -55,7 +55,8 @@ def light_plans(job: Job, hazard: float, work_s: float, gang: str) -> Iterator[C
         billed, every, interval_s, capped_by = min(found)
         yield ChosenInterval(
             interval_s=interval_s, rule=rule, capped_by=capped_by or None, full_every=every,
-            billed_per_useful=billed, why=f"{gang} {words}; each {every}th save is full.",
+            billed_per_useful=billed, light_pause_s=told.light_pause_s,
+            why=f"{gang} {words}; each {every}th save is full.",
         )  # fmt: skip
 
 

@@ -83,6 +83,7 @@ class Job:
     data_provider: str | None = None
     data_region: str | None = None
     value_of_time_usd_per_hour: float = 0.0
+    elastic: bool = False  # Whether the work scales with its nodes, so that some may be away, as in a sweep.
     gang_share: float = 0.9  # beta: share of a node's preemptions that take the whole gang.
     constraints: Constraints = field(default_factory=Constraints)
     data_use: DataUse = field(default_factory=DataUse)

@@ -12,12 +12,14 @@ from math import ceil
 
 from numpy.typing import ArrayLike
 
-from .draws import Happening
+from .draws import Happening, Luck, happening_draw, happening_mean
 from .estimate import PoolStatistics
 from .goodput import Cadence, gang_hazard_per_hour
-from .interval import ChosenInterval, choose_interval
+from .interval import ChosenInterval
+from .interval_choice import Danger, fitting_interval
 from .job import SECONDS_PER_HOUR, Job, Overheads
 from .market import Evidence
+from .save_plans import planned_draw, planned_mean
 from .validity import Floats, quantity
 
 
@@ -50,6 +52,9 @@ class SideCosts:
         return replace(
             stated,
             save_lag_s=stated.save_lag_s + self.save_lag_hours * SECONDS_PER_HOUR,
+            emergency_save_s=None
+            if stated.emergency_save_s is None
+            else stated.emergency_save_s + self.save_lag_hours * SECONDS_PER_HOUR,
             restore_s=stated.restore_s + self.restore_hours * SECONDS_PER_HOUR,
         )
 
@@ -73,6 +78,7 @@ class Placement:
     """One job placed on one pool at one hazard: all that does not vary between draws."""
 
     job: Job
+    there: Job  # With its overheads as they are there: checkpoints may be far.
     statistics: PoolStatistics
     side: SideCosts
     nodes: int
@@ -108,13 +114,28 @@ class Placement:
 
     def moved_usd(self, preemptions: Floats) -> Floats:
         """Return USD for bytes that leave a region: the data, each save, a restore after each preemption."""
-        fixed = self.side.egress_usd + self.side.save_usd * self.cadence.saves(self.work_hours)
+        saves = self.cadence.saves(self.work_hours) / self.chosen.full_every  # Light ones stay.
+        fixed = self.side.egress_usd + self.side.save_usd * saves
         return fixed + self.side.restore_usd * preemptions
+
+    def mean_case(self, hazard_per_hour: Floats, gap_hours: Floats) -> Happening:
+        """Return the mean of what preemptions and gaps do, given each hazard of the gang and mean gap."""
+        if self.chosen.plain:
+            return happening_mean(self.work_hours, self.cadence, hazard_per_hour, gap_hours)
+        work, cadence = self.work_hours, self.cadence
+        return planned_mean(self.there, self.chosen, work, cadence, hazard_per_hour, gap_hours)
+
+    def drawn_case(self, hazard_per_hour: Floats, gap_hours: Floats, luck: Luck) -> Happening:
+        """Return one happening for each draw."""
+        if self.chosen.plain:
+            return happening_draw(self.work_hours, self.cadence, hazard_per_hour, gap_hours, luck)
+        mean = self.mean_case(hazard_per_hour, gap_hours)
+        return planned_draw(self.there, self.chosen, self.cadence, mean, gap_hours, luck)
 
     def outcome(self, case: Happening, price_usd_per_hour: Floats, first_wait_hours: Floats) -> Outcome:
         """Return hours and money of a case, all arrays of D."""
         restart = case.restart_hours + self.cadence.restart_hours  # And the first boot.
-        billed = self.work_hours + self.stall_hours + case.lost_hours + restart
+        billed = self.work_hours + self.stall_hours + case.lost_hours + restart + case.notice_hours
         return self.priced(
             price_usd_per_hour,
             preemptions=case.preemptions,
@@ -158,26 +179,35 @@ def placed(job: Job, statistics: PoolStatistics, side: SideCosts, hazard_per_hou
     work_hours = job.useful_hours_on(statistics.sku.gpu_model)
     overheads = side.overheads_of(job)
     there = job if overheads is job.overheads else replace(job, overheads=overheads)
-    chosen = choose_interval(
-        there, float(gang_hazard(job, statistics, hazard_per_hour)), useful_hours=work_hours
+    danger = Danger(
+        hazard_per_hour=hazard_per_hour,
+        nodes=nodes_of(job, statistics),
+        of_gang=statistics.evidence is Evidence.PROBES,
+        notice_s=statistics.notice_s,
     )
+    chosen = fitting_interval(there, danger, useful_hours=work_hours)
     return Placement(
         job=job,
+        there=there,
         statistics=statistics,
         side=side,
         nodes=nodes_of(job, statistics),
         work_hours=work_hours,
         useful_gpu_hours=float(job.gpus * job.useful_hours),
         chosen=chosen,
-        cadence=_cadence(chosen.interval_s, overheads, work_hours, side.read_wait_hours),
+        cadence=_cadence(chosen, overheads, work_hours, side.read_wait_hours),
     )
 
 
-def _cadence(interval_s: float, overheads: Overheads, work_hours: float, read_wait_hours: float) -> Cadence:
+def _cadence(
+    chosen: ChosenInterval, overheads: Overheads, work_hours: float, read_wait_hours: float
+) -> Cadence:
     """Return how the job saves; waiting for data is spread over the segments, for a strike hits it too."""
+    light = chosen.full_every - 1
+    pause_s = (overheads.pause_s + light * chosen.light_pause_s) / chosen.full_every  # On average.
     cadence = Cadence(
-        interval_hours=interval_s / SECONDS_PER_HOUR,
-        pause_hours=overheads.pause_s / SECONDS_PER_HOUR,
+        interval_hours=chosen.interval_s / SECONDS_PER_HOUR,
+        pause_hours=pause_s / SECONDS_PER_HOUR,
         restart_hours=overheads.restart_s / SECONDS_PER_HOUR,
         save_lag_hours=overheads.save_lag_s / SECONDS_PER_HOUR,
     )

@@ -65,12 +65,15 @@ def _refuse_numbers(job: Job, statistics: PoolStatistics) -> None:
 
 
 def drawn_prices(placement: Placement, luck: Luck) -> Floats:
-    """Return D mean prices over the run, never above on-demand unless the price already is.
+    """Return D mean prices over the run, never above on-demand unless the price already is, or was.
 
     The horizon is the useful work alone: where the price is expected to fall, a pool that
     loses more time must not look cheaper for it.
     """
     pool, hours = placement.statistics, placement.work_hours
+    if pool.prices is not None:
+        listed = pool.on_demand_usd_per_hour
+        return pool.prices.draws(luck.price, hours, on_demand_usd_per_hour=listed)
     if not pool.price_changes:
         return np.full_like(luck.price, pool.price_usd_per_hour)
     ahead = float(forecast_mean(pool.price_usd_per_hour, pool.price_mean_usd_per_hour, hours))
@@ -123,6 +126,7 @@ def report(
     drawn: Outcome,
     parts: Parts,
     *,
+    price_usd_per_hour: Floats,
     method: str,
     seed: int,
     from_at: datetime,
@@ -136,6 +140,7 @@ def report(
         drawn: What quantiles and chances are taken of; the same as `mean` where nothing is
             known but paths.
         parts: The effective price in its parts.
+        price_usd_per_hour: Of one machine, shape (D,).
         method: closed_form | simulated.
         seed: Of the luck.
         from_at: When the job would start.
@@ -152,8 +157,10 @@ def report(
         nodes=placement.nodes,
         useful_hours=placement.work_hours,
         useful_gpu_hours=placement.useful_gpu_hours,
-        interval_s=placement.chosen.interval_s,
+        interval_s=placement.chosen.full_interval_s,
         interval_rule=placement.chosen.words,
+        interval=placement.chosen,
+        run_price_usd_per_hour=_spread(price_usd_per_hour, price_usd_per_hour),
         effective_usd_per_gpu_hour=_spread(mean.effective_usd_per_gpu_hour, drawn.effective_usd_per_gpu_hour),
         cost_usd=cost,
         finish_hours=wall,

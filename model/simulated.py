@@ -85,13 +85,14 @@ def simulation(
     refuse(job, statistics, market.paths, from_at)
     hazard = statistics.hazard_per_hour if hazard_per_hour is None else hazard_per_hour
     placement = placed(job, statistics, side, hazard)
+    _refuse_light(placement)
     taken = billing.refund_share / float(gang_hazard(job, statistics, 1.0))
     courses = run(
         placement.work_hours,
         placement.cadence,
         market,
         billing=replace(billing, refund_share=taken),
-        notice=notice,
+        notice=_counted_on(placement, notice),
         start_hours=side.egress_hours,
         most_lives=most_lives,
         seed=seed,
@@ -126,6 +127,7 @@ def estimated(simulated: Simulation, *, seed: int, from_at: datetime) -> Estimat
         simulated.outcome,
         simulated.outcome,
         in_parts,
+        price_usd_per_hour=simulated.price_usd_per_hour_P,
         method="simulated",
         seed=seed,
         from_at=from_at,
@@ -188,6 +190,22 @@ def converged_estimate(
         target=target,
     )  # fmt: skip
     return estimated(reached.result, seed=seed, from_at=from_at)
+
+
+def _refuse_light(placement: Placement) -> None:
+    if placement.chosen.full_every > 1:
+        raise ImpossibleInput(
+            f"Each {placement.chosen.full_every}th save of the plan is full and the others are light; "
+            "simulated courses know one kind.",
+            fix="Use the closed form, or leave light_pause_s out.",
+        )
+
+
+def _counted_on(placement: Placement, notice: Notice) -> Notice:
+    """Return the notice given, or else the one that the interval counts on."""
+    if notice != NO_NOTICE or not placement.chosen.saved_share:
+        return notice
+    return Notice(window_hours=placement.chosen.notice_hours, saved_share=placement.chosen.saved_share)
 
 
 def _refuse_endless(placement: Placement, courses: Courses) -> None:

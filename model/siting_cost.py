@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cost import LONGEST_HOURS
-from .draws import happening_mean
 from .egress import egress_usd, move_hours, storage_usd_per_hour
 from .estimate import PoolStatistics
 from .job import SECONDS_PER_HOUR, Job
@@ -107,7 +106,7 @@ def mean_cost(job: Job, statistics: PoolStatistics, side: SideCosts) -> tuple[fl
     hazard = gang_hazard(job, statistics, [statistics.hazard_per_hour])
     gap, price = np.asarray([statistics.gap_hours]), np.asarray([statistics.price_usd_per_hour])
     with np.errstate(over="ignore", invalid="ignore"):  # A pool where the job never ends.
-        case = happening_mean(placement.work_hours, placement.cadence, hazard, gap)
+        case = placement.mean_case(hazard, gap)
         found = placement.outcome(case, price, placement.first_wait_chance * gap)
     valued = float(found.effective_usd_per_gpu_hour[0]) * placement.useful_gpu_hours
     wall = float(found.wall_hours[0])

@@ -101,7 +101,7 @@ def test_parts_sum_quantiles_are_ordered_and_chances_are_chances(job, pool, side
     found = of(job, pool, side, seed)
     assert found.parts.total() == pytest.approx(found.effective_usd_per_gpu_hour.mean, rel=1e-9)
     spreads = [getattr(found, f.name) for f in fields(found) if isinstance(getattr(found, f.name), Spread)]
-    assert len(spreads) == 6
+    assert len(spreads) == 7
     assert all(0 <= s.p10 <= s.p50 <= s.p90 for s in spreads)
     assert 0 <= found.p_deadline <= 1
     assert 0 < found.goodput < 1

@@ -138,3 +138,30 @@ def test_no_bytes_at_all_give_anything_but_a_refusal_in_words(tmp_path_factory, 
     path.write_bytes(raw)
     with pytest.raises(LowtideError):
         read(path)
+
+
+def test_saves_on_notice_and_light_saves_are_read_from_the_file(written):
+    told = (
+        GOOD
+        + "light_pause_s = 2\nlight_survives_share = 0.5\n"
+        + "emergency_save_s = 20\nnotice_delivered_share = 0.8\n"
+    )
+    overheads = read_spec(written(told)).overheads
+    assert (overheads.light_pause_s, overheads.light_survives_share, overheads.light_most) == (2, 0.5, 8)
+    assert (overheads.emergency_save_s, overheads.notice_delivered_share) == (20, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("light_pause_s = 2", "light_survives_share or light_warmup_s, one of the two"),
+        ("light_warmup_s = 60", "need light_pause_s"),
+        ("emergency_save_s = 20", "need each other"),
+        ("notice_delivered_share = 0.8", "need each other"),
+        ("notice_delivered_share = 1.5", "notice_delivered_share"),
+        ("light_most = 1", "light_most"),
+    ],
+)
+def test_half_a_statement_on_saving_is_refused(written, line, words):
+    with pytest.raises(ImpossibleInput, match=words):
+        read_spec(written(f"{GOOD}{line}\n"))

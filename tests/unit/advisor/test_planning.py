@@ -88,3 +88,17 @@ def test_a_service_is_named_with_the_variable_that_holds_the_token(job):
     service = planned(job, service_url="http://127.0.0.1:8787").service
     assert (service.url, service.token_env) == ("http://127.0.0.1:8787", "LOWTIDE_TOKEN")
     assert planned(job).service is None
+
+
+def test_light_saves_reach_the_plan_of_the_option_that_counts_on_them(job):
+    stored = {
+        "pool_id": HERE.key, "nodes": 8, "gpu_count": 8, "interval_s": 3600.0, "fallbacks": [],
+        "interval_law": {"light_every_s": 900.0},
+    }  # fmt: skip
+    checkpoint = planned(job, Placement.of_stored(stored)).checkpoint
+    assert (checkpoint.light_every_s, checkpoint.full_every_s) == (900.0, 3600.0)
+
+
+def test_an_option_stored_before_formulas_were_named_has_full_saves_alone(job):
+    stored = {"pool_id": HERE.key, "nodes": 8, "gpu_count": 8, "interval_s": 3600.0, "fallbacks": []}
+    assert planned(job, Placement.of_stored(stored)).checkpoint.light_every_s is None

@@ -148,3 +148,43 @@ def test_on_demand_is_left_out_where_the_job_allows_spot_alone(job, spot, on_dem
     found = ranked(spot_only, [spot(), on_demand()], tariffs)
     assert names(found) == [("us-east-1", "spot")]
     assert found.rejected[0].rule == "capacity_type"
+
+
+def test_an_option_says_which_formula_chose_its_interval_and_why(job, spot, tariffs):
+    option = ranked(job, [spot()], tariffs).options[0]
+    assert option.estimate.interval is not None
+    assert option.estimate.interval.formula == "F3"
+    assert any("by F3 (exact optimum (Lambert W)). Preemptions come 0.02 times" in r for r in option.reasons)
+
+
+def test_a_job_that_uses_notices_is_placed_with_the_providers(job, spot, tariffs):
+    quick = replace(job, overheads=replace(job.overheads, emergency_save_s=20.0, notice_delivered_share=0.9))
+    option = ranked(quick, [spot()], tariffs).options[0]
+    assert option.notice_s > 0
+    assert option.estimate.interval is not None
+    assert option.estimate.interval.formula == "F7o"
+    plain = ranked(job, [spot()], tariffs).options[0]
+    assert option.estimate.cost_usd.mean < plain.estimate.cost_usd.mean
+
+
+def test_fallbacks_begin_with_the_failover_order(job, spot, on_demand, tariffs):
+    hard = replace(job, deadline_at=NOW + timedelta(hours=12))
+    rare = {"available_share": 0.5, "gap_hours": 6.0}
+    pools = [spot("us-east-1", hazard=0.2, **rare), spot("us-west-2", 1.5, available_share=0.99), on_demand()]
+    found = ranked(hard, pools, tariffs)
+    assert found.failover is not None
+    head, *rest = found.failover.order.names
+    assert head == found.options[0].pool.key
+    assert list(found.options[0].fallbacks[: len(rest)]) == rest
+    assert not any("on_demand" in name for name in found.failover.order.names)
+
+
+def test_a_deadline_brings_a_floor_and_none_brings_none(job, spot, on_demand, tariffs):
+    assert ranked(job, [spot(), on_demand()], tariffs).floor is not None
+    assert ranked(replace(job, deadline_at=None), [spot(), on_demand()], tariffs).floor is None
+
+
+def test_where_on_demand_is_first_there_is_no_list_to_fail_over(job, spot, on_demand, tariffs):
+    found = ranked(job, [spot(price=9.0), on_demand()], tariffs)
+    assert found.failover is None
+    assert found.floor is None
