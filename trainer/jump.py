@@ -1,9 +1,9 @@
 """Notices that this machine slept: hibernated, stopped or suspended, and woken as if nothing had been.
 
-Meanwhile another attempt may have taken the run over. Three clocks give it away. The monotonic clock stands
-still in a sleep of the system while the boot clock counts it; where the whole virtual machine was stopped
-both stand still and the wall's clock jumps. What looks like a sleep and is none (somebody set the wall's clock
-forward) costs one question to the lease; a sleep unseen could cost a commit over a newer attempt's.
+Meanwhile another attempt may have taken the run over. Three clocks give it away. The monotonic clock
+stands still in a sleep of the system while the boot clock counts it; where the whole virtual machine was
+stopped both stand still and the wall's clock jumps. What looks like a sleep and is none (somebody set the
+wall's clock forward) costs one question to the lease; a sleep unseen could cost a commit over a newer one.
 
 A process that alone was stopped (SIGSTOP) sees no gap between clocks, but a long one between two looks.
 """

@@ -6,8 +6,8 @@ talks nonsense has said nothing. Warnings that name a time bring the seconds tha
 Sources: the clouds' documentation, read 2026-11. AWS: instance metadata v2, `spot/instance-action` (about two
 minutes; none where the machine hibernates, which begins at once) and `events/recommendations/rebalance` (a
 hint). Google Cloud: `instance/preempted` (about 30 s), `maintenance-event`. Azure: Scheduled Events,
-`Preempt` (30 s or more), told to all machines of a set, so that each has to look for its own name. None of them is
-promised by its provider, and none was asked live.
+`Preempt` (30 s or more), told to all machines of a set, so that each has to look for its own name. None of
+them is promised by its provider, and none was asked live.
 """
 
 from __future__ import annotations

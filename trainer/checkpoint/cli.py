@@ -20,7 +20,11 @@ KEY_REF = "the keyring: file:PATH or env:NAME"
 
 def parser() -> argparse.ArgumentParser:
     """Return the grammar of the verbs."""
-    top = argparse.ArgumentParser(prog="lowtide ckpt", description="Look after checkpoints in their stores.")
+    top = argparse.ArgumentParser(
+        prog="lowtide ckpt",
+        description="Look after checkpoints in their stores.",
+        epilog="Every verb takes --json.",
+    )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     made: dict[str, argparse.ArgumentParser] = {}
     for verb, words in WORDS.items():

@@ -99,7 +99,7 @@ class Shelf:
             threading.Thread(target=self.sweep_replicas, name="sweep", daemon=True).start()
 
     def sweep_replicas(self) -> None:
-        """Remove from the other stores what retention lets go of; a node may lack the right, and is told so."""
+        """Remove from the other stores what retention lets go of; a node that may not is told so."""
         with self._sweeping:
             for store in self._replicas:
                 try:
