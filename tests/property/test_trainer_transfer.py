@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from checkpoint_stage import KEYRING, commit, payload_of, saver
 
+from trainer.checkpoint.frame_index import FrameIndex
 from trainer.checkpoint.frames import BadBlock
 from trainer.checkpoint.layout import generations, manifest_key
 from trainer.checkpoint.lease import refuse_zombie, take
@@ -169,6 +170,21 @@ def test_a_copy_may_be_swept_around():
         sweep(there, Retention(newest=1), keyring=KEYRING, now=now)
     assert generations(there) == [3]
     assert payload_of(there, 3) == base + b"3"
+
+
+def test_a_frame_whose_checkpoint_was_removed_there_is_sent_again_though_it_was_sent_before():
+    here, there, base = memory(), memory(), os.urandom(BLOCK)
+    writer, index = saver(here), FrameIndex(there)
+    commit(writer, base + b"1", step=1)
+    copy_checkpoint(here, there, 1, keyring=KEYRING, index=index)
+    there.delete(manifest_key(1))
+    old = [found.key for found in there.list("blobs/")]  # May be swept at any moment.
+    commit(writer, base + b"2", step=2)
+    moved = copy_checkpoint(here, there, 2, keyring=KEYRING, index=index)
+    assert moved.copied_bytes > BLOCK
+    for key in old:
+        there.delete(key)
+    assert payload_of(there, 2) == base + b"2"
 
 
 class Broken:

@@ -88,8 +88,7 @@ def collect(
     sources: Sequence[Store], collection: Store, *, keyring: Keyring | None = None, newest_only: bool = False
 ) -> list[Moved]:
     """Copy the checkpoints of many runs into one store, each under its run's name."""
-    roots = [found.key for found in collection.list(RUNS) if f"/{MANIFESTS}" in found.key]
-    index, moved = FrameIndex.of(collection, roots), []
+    index, moved = FrameIndex(collection, RUNS), []
     for source in sources:
         wanted = generations(source)[: 1 if newest_only else None]
         for number in sorted(wanted):

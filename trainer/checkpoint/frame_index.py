@@ -7,7 +7,7 @@ base model under a whole sweep.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .layout import MANIFESTS, RANKS
 from .manifest import BadManifest, Block, Place, RankManifest, rank_from_bytes, root_from_bytes
@@ -29,32 +29,44 @@ def frames_of(rank: RankManifest) -> Iterator[tuple[FrameId, Place]]:
 
 
 class FrameIndex:
-    """The frames of the committed checkpoints of one store."""
+    """The frames of the checkpoints that a store shows. Only those may be named anew: others may be swept.
 
-    def __init__(self) -> None:
-        self._places: dict[FrameId, Place] = {}
+    Args:
+        store: None for an index that knows nothing.
+        folder: Where to list roots, whatever lies between it and them.
+    """
 
-    @classmethod
-    def of(cls, store: Store, roots: Iterable[str] | None = None) -> FrameIndex:
-        """Read the index from root manifests, by default all; one that cannot be read is left out."""
-        index = cls()
-        for key in (found.key for found in store.list(MANIFESTS)) if roots is None else roots:
-            try:
-                manifest = root_from_bytes(store.read(key)).manifest
-                for entry in manifest.ranks:
-                    index.learn(rank_from_bytes(store.read(_beside(key, entry.key)), entry.sha256))
-            except (BadManifest, Absent):
-                continue
-        return index
+    def __init__(self, store: Store | None = None, folder: str = MANIFESTS) -> None:
+        self._store, self._folder = store, folder
+        self._of_root: dict[str, dict[FrameId, Place]] = {}
 
-    def learn(self, rank: RankManifest) -> None:
-        """Take note of a rank whose blobs stand."""
-        for frame, place in frames_of(rank):
-            self._places.setdefault(frame, place)
+    def refresh(self) -> None:
+        """Forget the checkpoints that are gone and learn those that came, but for what cannot be read."""
+        if self._store is None:
+            return
+        listed = (found.key for found in self._store.list(self._folder))
+        shown = [key for key in listed if f"/{MANIFESTS}" in f"/{key}"]
+        self._of_root = {key: frames for key, frames in self._of_root.items() if key in shown}
+        for key in shown:
+            if key not in self._of_root:
+                self._read(self._store, key)
+
+    def _read(self, store: Store, root_key: str) -> None:
+        try:
+            manifest = root_from_bytes(store.read(root_key)).manifest
+            for entry in manifest.ranks:
+                raw = store.read(_beside(root_key, entry.key))
+                self.learn(root_key, rank_from_bytes(raw, entry.sha256))
+        except (BadManifest, Absent):
+            self._of_root[root_key] = {}
+
+    def learn(self, root_key: str, rank: RankManifest) -> None:
+        """Take note of a rank whose blobs stand, and whose root does or is about to."""
+        self._of_root.setdefault(root_key, {}).update(frames_of(rank))
 
     def place(self, frame: FrameId) -> Place | None:
         """Return where a frame lies, None where it does not."""
-        return self._places.get(frame)
+        return next((frames[frame] for frames in self._of_root.values() if frame in frames), None)
 
 
 def _beside(root_key: str, key: str) -> str:

@@ -96,7 +96,7 @@ class _Queue:
     ) -> None:
         self._source, self._replica, self._keyring, self._epoch = source, replica, keyring, epoch
         self._done, self._trouble, self._first_pause_s = done, trouble, first_pause_s
-        self._index: FrameIndex | None = None
+        self._index = FrameIndex(replica)
         self._wanted: set[int] = set()
         self._change = threading.Condition()
         self._over = False
@@ -149,8 +149,6 @@ class _Queue:
         try:
             if self._source.head(manifest_key(generation)) is None:
                 return True  # Retention was faster.
-            if self._index is None:
-                self._index = FrameIndex.of(self._replica)
             self._fence()
             moved = copy_checkpoint(
                 self._source,
@@ -164,7 +162,7 @@ class _Queue:
             self._trouble(f"generation {generation} does not go to {self._replica.url}: {newer}")
             return True
         except (TrainerError, BadBlock, Absent, OSError) as met:
-            self._index = None  # What it says may be why.
+            self._index = FrameIndex(self._replica)  # What it said may be why.
             self._trouble(f"generation {generation} is not in {self._replica.url} yet: {met}")
             return False
         self._done(

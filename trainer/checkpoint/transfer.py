@@ -74,7 +74,7 @@ def copy_checkpoint(
     """Copy one checkpoint, and its keyframe where it has one.
 
     Args:
-        index: The frames the destination holds, where known; learns those that come.
+        index: The frames the destination holds; kept from copy to copy, it need not be read anew.
         fence: Asked right before the root is created; raises FencedOut where we may not.
 
     Raises:
@@ -90,7 +90,8 @@ def copy_checkpoint(
     url = f"{destination.url}/{manifest_key(generation)}"
     if _stands(destination, generation, root):
         return Moved(generation=generation, url=url, copied_bytes=0, kept_bytes=0, was_there=True)
-    index = FrameIndex.of(destination) if index is None else index
+    index = FrameIndex(destination) if index is None else index
+    index.refresh()
     try:
         count = _copy_ranks(source, destination, root, index)
         _verify(source, destination, raw, root, keyring)
@@ -137,7 +138,7 @@ def _copy_ranks(
             raise BadManifest(f"{entry.key} is absent.", fix="Take another checkpoint.") from None
         moved = _copy_frames(source, destination, rank, index, count, anew)
         _place(destination, entry, rank_to_bytes(moved))
-        index.learn(moved)
+        index.learn(manifest_key(root.manifest.generation), moved)
     return count
 
 
@@ -242,6 +243,6 @@ def migrate(
     held = holder(source)
     if held > 0:
         take(destination, held)
-    index = FrameIndex.of(destination)
+    index = FrameIndex(destination)
     wanted = sorted(generations(source) if only is None else only)
     return [copy_checkpoint(source, destination, each, keyring=keyring, index=index) for each in wanted]
