@@ -86,6 +86,24 @@ def newest_readable(store: Store) -> Manifest | None:
     return None
 
 
+def refuse_gaps(store: Store, entries: Sequence[RankEntry]) -> None:
+    """Accept parts whose every manifest and blob stands, before a root may name them.
+
+    A save that took longer than the grace of a sweep elsewhere may have lost what it wrote first.
+
+    Raises:
+        BadManifest: Something is absent.
+    """
+    for entry in entries:
+        try:
+            rank = rank_from_bytes(store.read(entry.key), entry.sha256)
+        except Absent:
+            raise BadManifest(f"{entry.key} is gone before the commit.", fix="Save again.") from None
+        for blob in rank.blobs:
+            if store.head(blob) is None:
+                raise BadManifest(f"{blob} is gone before the commit.", fix="Save again.")
+
+
 class Reader:
     """One rank's part of a checkpoint, and the blocks in it.
 

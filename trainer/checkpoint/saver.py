@@ -32,7 +32,7 @@ from .manifest import (
     root_from_bytes,
     root_to_bytes,
 )
-from .reading import Reader, newest_readable, read_root
+from .reading import Reader, newest_readable, read_root, refuse_gaps
 from .stores import Store
 
 KEYFRAME_EVERY = 16  # Light saves measured from one keyframe before a new one is written.
@@ -225,6 +225,7 @@ class Saver:
         save, rank, stored_bytes = self._pending.pop(save_id)
         keyframe = self._keyframe if self._is_delta(save) else None
         generation = self.parent.generation + 1 if self.parent else next_generation(self.store)
+        refuse_gaps(self.store, entries)
         while True:
             refuse_zombie(self.store, self._epoch)
             manifest = self._manifest(save, generation, entries, keyframe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -223,7 +224,7 @@ def test_a_block_that_is_bad_in_one_store_is_taken_from_the_next(tmp_path, root,
     saver = a_saver(store, keyring)
     commit(saver, state, 7)
     replica = tmp_path / "replica"
-    os.system(f"cp -r {root} {replica}")
+    shutil.copytree(root, replica)
     flip(file_of(root, "blob", 1), 3)
     stores = [store, open_store(str(replica))]
     assert back(stores, state, keyring) == 7
@@ -241,6 +242,19 @@ def test_a_state_larger_than_a_block_is_cut_and_joined(store, state, keyring, mo
     monkeypatch.setattr("trainer.checkpoint.scatter.BLOCK_BYTES", 1000)
     commit(a_saver(store, keyring), state, 7)
     assert back(store, state, keyring) == 7
+
+
+@pytest.mark.parametrize("kind", ["ranks", "blobs"])
+def test_what_was_swept_away_before_the_commit_is_not_committed(root, store, state, keyring, kind):
+    saver, arena = a_saver(store, keyring), Arena()
+    captured = state.capture(7, arena)
+    copy(captured)
+    save = order(captured, saver, state)
+    entry = saver.write(save, arena.memory[: captured.bytes])
+    shutil.rmtree(root / kind)
+    with pytest.raises(BadManifest, match="is gone before the commit"):
+        saver.commit(save.save_id, (entry,))
+    assert back(store, state, keyring) == 0
 
 
 def test_a_manifest_names_where_it_came_from(store, state, keyring):
