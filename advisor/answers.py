@@ -96,6 +96,21 @@ class IntervalLawOut(Answer):
     saved_on_notice_share: float  # Chance that an emergency save commits, where the interval counts on it.
 
 
+class CommitmentOut(Answer):
+    """A commitment priced for the job: money still to be decided on, and money owed anyway."""
+
+    name: str
+    marginal_usd: Decimal
+    sunk_usd: Decimal
+    used_usd: Decimal
+    idle_usd: Decimal
+    beyond_usd: Decimal
+    sunk: bool
+    guaranteed: bool
+    latest_finish_hours: float
+    full_usd_per_gpu_hour: float
+
+
 class FinishOut(Answer):
     """When the job would be done."""
 
@@ -202,6 +217,7 @@ class OptionOut(Answer):
     jurisdiction: str | None
     parts: PartsOut
     siting: SitingOut | None
+    commitment: CommitmentOut | None
     on_demand_cost_usd: float | None
     saving: float | None
     breakeven_hazard_per_hour: float | None

@@ -23,7 +23,9 @@ def fallbacks(chosen: Option, options: Sequence[Option], listed: Sequence[str] =
     others = [
         option
         for option in options
-        if option.pool != chosen.pool and option.pool.capacity_type is not CapacityType.ON_DEMAND
+        if option.pool != chosen.pool
+        and option.pool.capacity_type is not CapacityType.ON_DEMAND
+        and option.commitment is None  # Bought for a time, not looked for when capacity is gone.
     ]
     seen = {_place(chosen.pool)}
     first: list[str] = []

@@ -51,7 +51,7 @@ def portfolio(job: Job, options: Sequence[Option], rates: Rates, as_of: datetime
         as_of: When the job starts.
     """
     spot = [o for o in options if o.pool.capacity_type is CapacityType.SPOT]
-    fixed = [o for o in options if o.pool.capacity_type is CapacityType.ON_DEMAND]
+    fixed = [o for o in options if o.pool.capacity_type is CapacityType.ON_DEMAND and not o.commitment]
     lists = _lists(job, spot, rates, as_of) if spot else {}
     first = options[0] if options and options[0] in spot else None
     floor = floor_of(job, first.estimate, fixed[0].estimate if fixed else None) if first else None

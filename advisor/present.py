@@ -35,7 +35,7 @@ from .answers import (
     instant,
     to_json,
 )
-from .present_portfolio import failover_out, floor_out
+from .present_portfolio import commitment_out, failover_out, floor_out
 from .present_standing import grade_out, screening_out, sensitivity_out
 from .recommend import Option, Recommendation
 from .siting_words import siting_out
@@ -120,6 +120,7 @@ def option_out(option: Option, as_of: datetime) -> OptionOut:
         no_notice=option.no_notice,
         jurisdiction=option.jurisdiction,
         siting=siting_out(option.siting) if option.siting else None,
+        commitment=commitment_out(option.commitment) if option.commitment else None,
         **_predicted(found, as_of),
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from model.commitments import Priced
 from model.failover_chance import Failover
 from model.floor import FloorStep
 from model.floor_of import Floor
 
-from .answers import FailoverOut, FailoverPoolOut, FloorOut, FloorStepOut
+from .answers import CommitmentOut, FailoverOut, FailoverPoolOut, FloorOut, FloorStepOut
 
 METHOD = "closed_form"
 
@@ -33,6 +34,11 @@ def failover_out(found: Failover) -> FailoverOut:
         p_deadline=found.p_deadline,
         method=METHOD,
     )
+
+
+def commitment_out(found: Priced) -> CommitmentOut:
+    """Return the wire shape of a priced commitment."""
+    return CommitmentOut(**{name: getattr(found, name) for name in CommitmentOut.model_fields})
 
 
 def floor_out(found: Floor) -> FloorOut:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from model.commitments import Priced
 from model.cost import SideCosts
 from model.estimate import Estimate, PoolStatistics
 from model.job import Job
@@ -39,23 +40,24 @@ def reasons_for(
     no_notice: bool = False,
     standing: tuple[str, ...] = (),
     sited: Sited | None = None,
+    commitment: Priced | None = None,
 ) -> tuple[str, ...]:
     """Return the sentences for one option, most telling first."""
     told = [
         _deadline(job, found, meets_deadline),
-        _price(found),
+        _committed(found, commitment) if commitment else _price(found),
         *standing,
         _saving(found),
         _breakeven(found),
         _evidence(found.statistics),
-        _capacity(found.statistics),
+        None if commitment else _capacity(found.statistics),
         f"Simulated. {found.market}" if found.market else None,
         brought_words(job, sited) if sited else _moving(job, side),
         siting_reason(job, sited) if sited else None,
         NO_NOTICE if no_notice else None,
         _budget(found),
         _price_ahead(found),
-        _price_origin(found.statistics),
+        None if commitment else _price_origin(found.statistics),
     ]
     return tuple(sentence for sentence in told if sentence)
 
@@ -106,6 +108,19 @@ def _price(found: Estimate) -> str:
     side = "cheaper" if found.saving >= 0 else "dearer"
     return (
         f"{fmt.percent(abs(found.saving))} {side} than on-demand at {effective} per useful GPU-hour, {lost}."
+    )
+
+
+def _committed(found: Estimate, priced: Priced) -> str:
+    effective = fmt.price(found.effective_usd_per_gpu_hour.mean)
+    owed = f"; {fmt.usd(priced.sunk_usd)} of it are owed anyway and do not count" if priced.sunk else ""
+    idle = (
+        f", {fmt.usd(priced.idle_usd)} for hours nobody uses" if priced.idle_usd and not priced.sunk else ""
+    )
+    promise = "capacity is promised" if priced.guaranteed else "no capacity is promised"
+    return (
+        f"{priced.name}: {effective} per useful GPU-hour of money still to be decided on, "
+        f"{fmt.usd(priced.marginal_usd)} in all{idle}{owed}; {promise}."
     )
 
 

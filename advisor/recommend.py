@@ -15,6 +15,7 @@ from functools import partial
 
 from collector.catalog import Catalog
 from collector.tariffs import Tariffs
+from model.commitments import Priced
 from model.cost import SideCosts, estimate
 from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
@@ -30,6 +31,7 @@ from model.siting import NoSiting, Sited
 from model.standing import p_first
 from model.statistics import Refusal
 
+from .committing import Way, committed_ways
 from .fallbacks import fallbacks
 from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
@@ -57,6 +59,7 @@ class Option:
     notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
     siting: Sited | None = None  # Where data is used from and checkpoints live, and what else was priced.
     jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
+    commitment: Priced | None = None  # Where it runs on one: marginal and sunk money apart.
     p_first: float | None = None  # Share of draws in which it is the cheapest in time, all faring alike.
     p_first_apart: float | None = None  # The same where each pool has luck of its own.
 
@@ -142,7 +145,9 @@ def recommend(
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
     foreseen = [replace(seen, prices=outlook(seen)) if outlook else seen for seen in short.kept]
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
-    rejected = sorted([*rejected, *short.rejected, *failed], key=lambda each: each.pool.key)
+    ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
+    rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
+    options = _numbered([*options, *map(_committed, ways)])
     options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:
         raise nothing_left(job, rejected)
@@ -187,11 +192,24 @@ def rank(
     return _numbered(options), failed
 
 
+def _committed(way: Way) -> Option:
+    return Option(
+        rank=0,
+        estimate=way.estimate,
+        side=way.side,
+        meets_deadline=_meets(way.estimate),
+        commitment=way.priced,
+    )
+
+
 def _refined(job: Job, options: Sequence[Option], refine: Refine | None, seed: int) -> list[Option]:
     """Return the options with the best few estimated once more, and all ordered anew."""
     if refine is None:
         return list(options)
-    better = [refined(refine, job, each.estimate, each.side, seed) for each in options[:REFINED]]
+    better = [
+        each.estimate if each.commitment else refined(refine, job, each.estimate, each.side, seed)
+        for each in options[:REFINED]
+    ]
     again = [
         replace(option, estimate=found, meets_deadline=_meets(found))
         for option, found in zip(options, better, strict=False)
@@ -207,8 +225,8 @@ def _standing(options: Sequence[Option]) -> list[Option]:
 
 def _against_next(job: Job, options: Sequence[Option], as_of: datetime) -> Sensitivity | None:
     """Return what would cost the first option its place; None where there is no second."""
-    if len(options) < 2:
-        return None
+    if len(options) < 2 or any(option.commitment for option in options[:2]):
+        return None  # What a commitment costs does not move with the market.
     first, second = (Ranked(option.estimate, option.side) for option in options[:2])
     return sensitivity(job, first, second, likely=LIKELY, from_at=as_of)
 
@@ -244,6 +262,7 @@ def _explained(
                 no_notice=option.no_notice,
                 standing=against if option.rank == 1 else (),
                 sited=option.siting,
+                commitment=option.commitment,
             ),
             fallbacks=fallbacks(option, options, beyond.after(option.pool.key)),
         )

@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from model.commitments import Commitment, CommitmentKind
+from model.committed import Committed
 from model.errors import ImpossibleInput
 from model.job import Constraints, DataUse, Job, Overheads
 from model.market import CapacityType
@@ -158,6 +160,44 @@ class ConstraintsSection(Strict):
     max_lost_work_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
 
 
+class CommitmentSection(Strict):
+    """A reservation, capacity block, queued start or discount, bought or on offer."""
+
+    name: Text
+    kind: Literal["reservation", "capacity_block", "flex_start", "discount"]
+    provider: Text
+    region: Text
+    zone: Text | None = None
+    sku: Text
+    gpu_model: Text | None = None
+    gpu_count: Annotated[int, Field(ge=1, le=1000)] | None = None
+    usd_per_hour: Annotated[float, Field(gt=0, le=1e9)]
+    instances: Positive
+    hours: Positive
+    upfront_usd: Usd = 0.0
+    used_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    minimum_hours: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    bought: bool = False
+    billed_idle: bool = True
+    cancellable: bool = False
+    ends_early_hours: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    start_hours: Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=2, max_length=2)] = [
+        0.0,
+        0.0,
+    ]
+
+    @model_validator(mode="after")
+    def _possible(self) -> CommitmentSection:
+        """Refuse what the model would, by field."""
+        if self.start_hours[0] > self.start_hours[1]:
+            raise ValueError("start_hours must name the soonest start first, then the latest")
+        if self.ends_early_hours >= self.hours:
+            raise ValueError("ends_early_hours must be less than hours")
+        if (self.gpu_model is None) != (self.gpu_count is None):
+            raise ValueError("gpu_model and gpu_count need each other")
+        return self
+
+
 class JobSpec(Strict):
     """A job as a person writes it: the job file, and `spec` of a recommendation request."""
 
@@ -166,6 +206,7 @@ class JobSpec(Strict):
     data: DataSection | None = None
     checkpoints: CheckpointsSection = CheckpointsSection()
     constraints: ConstraintsSection = ConstraintsSection()
+    commitments: Annotated[list[CommitmentSection], Field(max_length=20)] = []
 
 
 class RecommendationRequest(Strict):
@@ -236,6 +277,7 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         gang_share=written.gang_share,
         elastic=written.elastic,
         data_use=_data_use(spec),
+        commitments=tuple(_committed(each) for each in spec.commitments),
         constraints=Constraints(
             providers=tuple(rules.providers),
             regions=tuple(rules.regions),
@@ -244,6 +286,22 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
             borrow=rules.borrow,
             max_lost_work_s=rules.max_lost_work_s,
         ),
+    )
+
+
+def _committed(stated: CommitmentSection) -> Committed:
+    terms = stated.model_dump(
+        exclude={"kind", "provider", "region", "zone", "sku", "gpu_model", "gpu_count", "start_hours"}
+    )
+    soonest, latest = stated.start_hours
+    return Committed(
+        commitment=Commitment(kind=CommitmentKind(stated.kind), start_hours=(soonest, latest), **terms),
+        provider=stated.provider,
+        region=stated.region,
+        zone=stated.zone,
+        sku=stated.sku,
+        gpu_model=stated.gpu_model,
+        gpu_count=stated.gpu_count,
     )
 
 

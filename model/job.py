@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .committed import Committed
 from .errors import ImpossibleInput
 from .market import CapacityType
 
@@ -87,6 +88,7 @@ class Job:
     gang_share: float = 0.9  # beta: share of a node's preemptions that take the whole gang.
     constraints: Constraints = field(default_factory=Constraints)
     data_use: DataUse = field(default_factory=DataUse)
+    commitments: tuple[Committed, ...] = ()  # Bought or on offer, to be ranked beside the market's pools.
 
     def __post_init__(self) -> None:
         if self.gpus < 1 or self.useful_hours <= 0 or not self.throughput:
