@@ -12,7 +12,7 @@ INSTALL = if $(BIN)/python -m pip install -q -U pip uv 2>/dev/null && $(BIN)/uv 
 	    || $(BIN)/python -m pip install -q -e '.[all,dev]'; \
 	  else $(BIN)/python -m pip install -q -e '.[all,dev]'; fi
 
-.PHONY: demo test lint types layers unit chromium bench schemas documents clean
+.PHONY: demo test lint types layers unit chromium bench soak schemas documents clean
 
 demo: $(STAMP)
 	$(BIN)/lowtide demo $(ARGS)
@@ -51,6 +51,10 @@ chromium:
 
 bench: $(STAMP)
 	$(BIN)/python bench/run_all.py $(ARGS)
+
+# The fault programmes of tests/crash, ten times as long: some five thousand faults.
+soak: $(STAMP)
+	LOWTIDE_FAULTS=$(or $(TIMES),10) $(BIN)/pytest tests/crash/test_trainer_faults.py $(ARGS)
 
 schemas: $(STAMP)
 	$(BIN)/python -m trainer.plan --schema > trainer/plan.schema.json
