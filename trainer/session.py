@@ -178,6 +178,8 @@ class SpotSession:
         value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
         self._log.write("step", step=self.step, seconds=seconds, loss=value, tokens=tokens)
         self._cadence.worked(seconds)
+        if self.step == self._began + 1 and self._plan.checkpoint.asynchronous:
+            self._keeper.warm()  # Now the optimizer has its state, and nothing is due yet.
         self._obey()
 
     def _obey(self) -> None:

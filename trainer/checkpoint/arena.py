@@ -12,6 +12,7 @@ import contextlib
 import mmap
 import os
 import sys
+import threading
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -55,14 +56,18 @@ class Arena:
             raise TrainerError("This machine is big-endian; checkpoints are not.", fix="Train elsewhere.")
         self.file = os.memfd_create("lowtide-arena")
         self._memory: mmap.mmap | None = None
+        self._growing = threading.Lock()
         self._whole = torch.empty(0, dtype=torch.uint8)
         self._viewed: tuple[list[TensorSlot], torch.Tensor] | None = None
         self._views: list[torch.Tensor | None] = []
 
     def reserve(self, size: int) -> None:
         """Have room for `size` bytes, every page of it there."""
-        if size <= len(self._whole):
-            return
+        with self._growing:
+            if size > len(self._whole):
+                self._grow(size)
+
+    def _grow(self, size: int) -> None:
         whole = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
         os.ftruncate(self.file, whole)
         memory = mmap.mmap(self.file, whole)

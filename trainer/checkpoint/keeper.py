@@ -15,26 +15,25 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Literal
 from uuid import uuid4
 
 from ..crash import crash_point
 from ..errors import TrainerError
-from ..fields import to_dict
 from ..known import refuse_rolled_back
 from ..plan import Plan
 from ..runlog import RunLog
+from .addresses import open_stores, take_leases, urls
 from .arena import Arena
 from .capture import Captured, Rung, TrainingState, copy
+from .committing import commit_together
 from .crypt import Keyring
 from .ladder import Choice, Speeds, choose
-from .lease import refuse_zombie, take
-from .manifest import Parent, RankEntry
-from .ranks import Alone, RankLost, Ranks
+from .lease import refuse_zombie
+from .ranks import Alone, Ranks
 from .replicate import Replicated
 from .restore import Restored, restore
 from .saver import Committed, Save
-from .stores import Store, StoreTrouble, open_store
 from .writing import InProcess, Process, WriterLost, Writing
 
 Tier = Literal["W", "F", "E"]
@@ -74,11 +73,10 @@ class Keeper:
             NoValidCheckpoint, OtherTraining, KeyTrouble: As `restore.restore` says.
             FencedOut: A newer attempt has taken over.
         """
-        began = time.perf_counter()
+        began, stores = time.perf_counter(), open_stores(self._plan)
         self._life = self._ranks.gather("life", self._life)[0]
-        stores = self._stores()
         if self._ranks.rank == 0:
-            _take_the_lease(stores, self._plan.attempt)
+            take_leases(stores, self._plan.attempt)
             refuse_rolled_back(stores, known or {})
         found = restore(
             stores,
@@ -93,22 +91,9 @@ class Keeper:
             self._go_on_from(found, stores[found.store].url, time.perf_counter() - began)
         return found
 
-    def _urls(self) -> list[str]:
-        """Return where checkpoints are: committed in the first, copied to the others.
-
-        Nodes do not see each other's disks, so that several of them commit to what they share.
-        """
-        plan = self._plan.stores
-        shared = [*filter(None, [plan.primary_url]), *plan.replica_urls]
-        is_alone = self._plan.nodes.count == 1 or not shared
-        return [plan.local_dir, *shared] if is_alone else shared
-
-    def _stores(self) -> list[Store]:
-        return [open_store(url) for url in self._urls()]
-
     def _open_writing(self) -> Writing:
         kind = Process if self._plan.checkpoint.asynchronous else InProcess
-        url, *others = self._urls()
+        url, *others = urls(self._plan)
         settings = {
             "url": url,
             "replicas": others if self._ranks.rank == 0 else [],
@@ -148,14 +133,8 @@ class Keeper:
         )
 
     def warm(self) -> None:
-        """Make the arena's pages beforehand, beside the training."""
-        self._pool.submit(self._warm)
-
-    def _warm(self) -> None:
-        slots = self._state.gather()[1].items
-        self._arena.reserve(
-            sum(tensor.numel() * tensor.element_size() + 64 for _, tensor in slots) + (1 << 20)
-        )
+        """Make the arena's pages beforehand, beside the training; the optimizer must have its state."""
+        self._pool.submit(self._arena.reserve, self._state.size("exact") + HEADER_ROOM_BYTES)
 
     @property
     def is_busy(self) -> bool:
@@ -220,7 +199,7 @@ class Keeper:
 
     def refuse_zombie(self) -> None:
         """Raise FencedOut where a newer attempt has taken over."""
-        refuse_zombie(self._stores()[0], self._plan.attempt)
+        refuse_zombie(open_stores(self._plan)[0], self._plan.attempt)
 
     def finish(self) -> None:
         """Wait for the save on its way; raises what `check` does."""
@@ -280,7 +259,14 @@ class Keeper:
             self._newest = done.manifest.generation
             self._taken.append((captured.bytes, time.perf_counter() - began))
             self._report(done, captured.bytes, time.perf_counter() - began)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what is older; where that fails the checkpoint stands all the same."""
+        try:
             self._the_writing.sweep()
+        except (TrainerError, OSError) as trouble:
+            print(f"lowtide-run: older checkpoints were left: {trouble}", file=sys.stderr)
 
     @property
     def _the_writing(self) -> Writing:
@@ -288,16 +274,9 @@ class Keeper:
         return self._writing
 
     def _commit(self, writing: Writing, save: Save) -> Committed | None:
-        """Write and commit; on other ranks than 0, write and learn of the commit."""
-        if self._ranks.world_size == 1:
-            return self._save_alone(writing, save)
-        entries = self._write_together(writing, save)
-        done = writing.commit(save.save_id, entries) if self._ranks.rank == 0 else None
-        told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
-        told = self._beside.gather(f"committed-{save.save_id}", told)[0]
-        if done is None:
-            writing.learn(save.save_id, Parent(**told))
-        return done
+        if self._ranks.world_size > 1:
+            return commit_together(self._beside, writing, save)
+        return self._save_alone(writing, save)
 
     def _save_alone(self, writing: Writing, save: Save) -> Committed:
         """Save; where the writer process was killed, again with a new one: the arena still holds it all."""
@@ -310,22 +289,6 @@ class Keeper:
                 again.adopt(self._newest, [], None)
             return again.save(replace(save, save_id=f"{save.save_id}-again"))
 
-    def _write_together(self, writing: Writing, save: Save) -> list[RankEntry]:
-        """Write this rank's part; return every rank's, or raise what any of them met."""
-        trouble: Exception | None = None
-        told: dict[str, Any] = {}
-        try:
-            told["entry"] = to_dict(writing.write(save))
-        except (TrainerError, OSError) as met:
-            trouble, told["trouble"] = met, str(met)
-        answers = self._beside.gather(f"wrote-{save.save_id}", told)
-        if trouble is not None:
-            raise trouble
-        for rank, answer in enumerate(answers):
-            if "trouble" in answer:
-                raise RankLost(f"Rank {rank} could not save: {answer['trouble']}", fix="See its log.")
-        return [RankEntry(**answer["entry"]) for answer in answers]
-
     def _report(self, done: Committed, size: int, seconds: float) -> None:
         manifest = done.manifest
         self._log.write(
@@ -333,7 +296,7 @@ class Keeper:
             step=manifest.step,
             generation=manifest.generation,
             epoch=manifest.epoch,
-            manifest_url=f"{self._stores()[0].url.rstrip('/')}/{done.key}",
+            manifest_url=f"{open_stores(self._plan)[0].url.rstrip('/')}/{done.key}",
             sha256=done.sha256,
             tier=manifest.tier,
             exact=manifest.exact,
@@ -350,14 +313,3 @@ class Keeper:
                     print("lowtide-run: not every copy of the newest checkpoint was made", file=sys.stderr)
             self._writing.close()
         self._arena.close()
-
-
-def _take_the_lease(stores: list[Store], attempt: int) -> None:
-    """Fence older attempts out, wherever checkpoints go; a replica that cannot be reached is no obstacle."""
-    for number, store in enumerate(stores):
-        try:
-            take(store, attempt)
-        except StoreTrouble as trouble:
-            if number < 2:
-                raise
-            print(f"lowtide-run: {trouble}", file=sys.stderr)

@@ -1,0 +1,43 @@
+"""Where a plan says checkpoints go: committed in the first store, copied to the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ..plan import Plan
+from .lease import take
+from .stores import Store, StoreTrouble, open_store
+
+MUST_ANSWER = 2  # The first stores may hold what is newer than anywhere else; replicas do not.
+
+
+def urls(plan: Plan) -> list[str]:
+    """Return the addresses, the nearest first.
+
+    Nodes do not see each other's disks, so that several of them commit to what they share.
+    """
+    shared = [*filter(None, [plan.stores.primary_url]), *plan.stores.replica_urls]
+    is_alone = plan.nodes.count == 1 or not shared
+    return [plan.stores.local_dir, *shared] if is_alone else shared
+
+
+def open_stores(plan: Plan) -> list[Store]:
+    """Return the stores at them."""
+    return [open_store(url) for url in urls(plan)]
+
+
+def take_leases(stores: Sequence[Store], attempt: int) -> None:
+    """Fence older attempts out, wherever checkpoints go; a replica that cannot be reached is no obstacle.
+
+    Raises:
+        FencedOut: A newer attempt has one of them.
+        StoreTrouble: One that must answer does not.
+    """
+    for number, store in enumerate(stores):
+        try:
+            take(store, attempt)
+        except StoreTrouble as trouble:
+            if number < MUST_ANSWER:
+                raise
+            print(f"lowtide-run: {trouble}", file=sys.stderr)

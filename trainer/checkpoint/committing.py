@@ -1,0 +1,45 @@
+"""How ranks commit one save: each writes its part, rank 0 names them all, every rank learns of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import TrainerError
+from ..fields import to_dict
+from .manifest import Parent, RankEntry
+from .ranks import RankLost, Ranks
+from .saver import Committed, Save
+from .writing import Writing
+
+
+def commit_together(ranks: Ranks, writing: Writing, save: Save) -> Committed | None:
+    """Write this rank's part and see the save committed; return it on rank 0, None on the others.
+
+    Raises:
+        RankLost: Another rank could not write its part, or is gone.
+        What `Writing.write` and `Writing.commit` raise.
+    """
+    entries = _write_together(ranks, writing, save)
+    done = writing.commit(save.save_id, entries) if ranks.rank == 0 else None
+    told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
+    told = ranks.gather(f"committed-{save.save_id}", told)[0]
+    if done is None:
+        writing.learn(save.save_id, Parent(**told))
+    return done
+
+
+def _write_together(ranks: Ranks, writing: Writing, save: Save) -> list[RankEntry]:
+    """Write this rank's part; return every rank's, or raise what any of them met."""
+    trouble: Exception | None = None
+    told: dict[str, Any] = {}
+    try:
+        told["entry"] = to_dict(writing.write(save))
+    except (TrainerError, OSError) as met:
+        trouble, told["trouble"] = met, str(met)
+    answers = ranks.gather(f"wrote-{save.save_id}", told)
+    if trouble is not None:
+        raise trouble
+    for rank, answer in enumerate(answers):
+        if "trouble" in answer:
+            raise RankLost(f"Rank {rank} could not save: {answer['trouble']}", fix="See its log.")
+    return [RankEntry(**answer["entry"]) for answer in answers]
