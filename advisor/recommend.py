@@ -15,6 +15,7 @@ from functools import partial
 
 from collector.catalog import Catalog
 from collector.tariffs import Tariffs
+from model.billing import EVERY_SECOND, BillingRule
 from model.commitments import Priced
 from model.cost import SideCosts, estimate
 from model.errors import LowtideError
@@ -24,7 +25,7 @@ from model.failover_chance import Failover
 from model.floor_of import Floor
 from model.grade import Grade, grade
 from model.job import Job
-from model.market import Pool
+from model.market import CapacityType, Pool
 from model.price_outlook import PriceOutlook
 from model.sensitivity import Ranked, Sensitivity, sensitivity
 from model.siting import NoSiting, Sited
@@ -131,7 +132,7 @@ def recommend(
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
     kept, rejected = sift(statistics, refusals, job, as_of)
-    kept = [replace(seen, notice_s=tariffs.notice_s(seen.pool.provider).value) for seen in kept]
+    kept = [_under(seen, tariffs) for seen in kept]
     pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:
@@ -168,6 +169,14 @@ def recommend(
         floor=beyond.floor,
         screening=short.screening,
     )
+
+
+def _under(seen: PoolStatistics, tariffs: Tariffs) -> PoolStatistics:
+    """Return a pool with its provider's notice and billing rule."""
+    provider, spot = seen.pool.provider, seen.pool.capacity_type is CapacityType.SPOT
+    refund = tariffs.refund_s(provider) if spot else None
+    rule = BillingRule(refund_s=refund.value) if refund else EVERY_SECOND
+    return replace(seen, notice_s=tariffs.notice_s(provider).value, billing=rule)
 
 
 def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:

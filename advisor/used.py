@@ -58,6 +58,8 @@ def _of_place(pool: Pool, tariffs: Tariffs) -> Iterator[Shipped]:
     """Yield notice, law and commitments of a pool; what is not taken back needs no notice."""
     if pool.capacity_type is not CapacityType.ON_DEMAND:
         yield tariffs.notice_s(pool.provider)
+    if pool.capacity_type is CapacityType.SPOT and (refund := tariffs.refund_s(pool.provider)):
+        yield refund
     yield from _law(pool.provider, pool.region, tariffs)
     yield from (each.figure() for each in tariffs.commitments_of(pool.provider, pool.capacity_type))
 

@@ -14,7 +14,7 @@ from .figures import Figure, figure, read_toml
 from .tariff_entries import Commitment, EgressRule, Jurisdiction
 
 PLACES: Final = ("provider", "path", "from_region", "to_region", "from_area", "to_area")
-TABLES: Final = ("areas", "egress", "storage", "notice", "jurisdiction", "commitment", "signals")
+TABLES: Final = ("areas", "egress", "storage", "notice", "refund", "jurisdiction", "commitment", "signals")
 PATHS: Final = ("same_region", "between_zones", "inter_region", "internet")
 SOURCED: Final[Mapping[str, type]] = {"source": str, "as_of": date, "confidence": str}
 COMMITMENT: Final[Mapping[str, type | tuple[type, ...]]] = {
@@ -54,7 +54,7 @@ class TariffFile:
         return areas
 
     def figures(self, table: str) -> dict[str, Figure]:
-        """The figures of [storage.*], [notice.*] or [signals.*], none of them negative."""
+        """The figures of [storage.*], [notice.*], [refund.*] or [signals.*], none of them negative."""
         return {
             name: self._figure(f"{table} {name}", entry, f"[{table}.{name}]")
             for name, entry in self._table(table).items()

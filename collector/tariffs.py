@@ -7,7 +7,7 @@ assumed dear, said to be assumed, and never zero. A file of the user's is asked 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -37,6 +37,7 @@ class Tariffs:
     jurisdictions: tuple[Jurisdiction, ...]
     commitments: Mapping[str, Commitment]  # By name.
     signals: Mapping[str, Figure]  # By field of `model.signals.Assumptions`.
+    refund: Mapping[str, Figure] = field(default_factory=dict)  # By provider, where one is documented.
 
     def egress_usd_per_gb(
         self, from_provider: str, from_region: str, to_provider: str, to_region: str, moved_bytes: float = 0.0
@@ -86,6 +87,10 @@ class Tariffs:
     def notice_s(self, provider: str) -> Figure:
         """The longest warning the provider gives before it takes a machine back."""
         return self.notice[provider] if provider in self.notice else _assumed(self.notice, provider)
+
+    def refund_s(self, provider: str) -> Figure | None:
+        """Lives that the provider ends sooner are not charged; None where no such rule is documented."""
+        return self.refund.get(provider)
 
     def no_notice(self, provider: str) -> bool:
         """True where a plan must reckon with no warning at all: none is given, or none is known."""
@@ -143,6 +148,7 @@ def load_tariffs(own: Path | None = None) -> Tariffs:
         egress=(*first.egress, *base.egress),
         storage={**base.storage, **first.storage},
         notice={**base.notice, **first.notice},
+        refund={**base.refund, **first.refund},
         jurisdictions=(*first.jurisdictions, *base.jurisdictions),
         commitments={**base.commitments, **first.commitments},
         signals={**base.signals, **first.signals},
@@ -159,6 +165,7 @@ def _read(path: Path, *, own: bool) -> Tariffs:
         egress=file.egress(),
         storage=file.figures("storage"),
         notice=file.figures("notice"),
+        refund=file.figures("refund"),
         jurisdictions=file.jurisdictions(),
         commitments=file.commitments(),
         signals=file.figures("signals"),

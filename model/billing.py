@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import integrate
+from scipy import integrate, special
 
 from .errors import ImpossibleInput
 from .goodput import Cadence
@@ -92,6 +92,22 @@ def billed_per_life(life: Lifetime, rule: BillingRule) -> float:
     least = max(refund, rule.least_hours)
     survive = float(life.at(np.asarray(refund))) if refund else 1.0
     return least * survive + hours_beyond(life, least)
+
+
+def refunded_per_loss(hazard_per_hour: ArrayLike, rule: BillingRule) -> tuple[Floats, Floats]:
+    """Return mean and variance of the hours not billed for each life the provider ends, by hazard (F14).
+
+    E[L; L < g] = M - e^(-g/M) (M + g), written as M P(2, g / M) so that small hazards lose no digits, and
+    E[L^2; L < g] = 2 M^2 P(3, g / M); 0 without hazard.
+
+    Raises:
+        ImpossibleInput: The hazard is negative or not finite.
+    """
+    hazard = quantity("Hazard", hazard_per_hour, "per hour")
+    some = np.where(hazard > 0, hazard, 1.0)
+    mean = np.where(hazard > 0, special.gammainc(2.0, some * rule.refund_hours) / some, 0.0)
+    square = np.where(hazard > 0, 2.0 * special.gammainc(3.0, some * rule.refund_hours) / some**2, 0.0)
+    return mean, np.maximum(square - mean**2, 0.0)
 
 
 def hours_beyond(life: Lifetime, age_hours: float) -> float:

@@ -64,6 +64,7 @@ def estimate(
         found.price_usd_per_hour,
         stall_hours=placement.stall_hours,
         notice_hours=found.notice_hours,
+        refunded_hours=found.refunded_hours,
     )
     return report(
         placement,
@@ -85,6 +86,7 @@ class DrawnCourses:
     mean: Outcome
     drawn: Outcome
     notice_hours: Floats | float  # Mean, billed from notice to loss.
+    refunded_hours: Floats | float  # Mean, used and not billed.
     price_usd_per_hour: Floats
 
 
@@ -110,6 +112,7 @@ def drawn_courses(
         mean=mean,
         drawn=drawn,
         notice_hours=mean_case.notice_hours,
+        refunded_hours=mean_case.refunded_hours,
         price_usd_per_hour=price,
     )
 

@@ -37,6 +37,7 @@ class Luck:
     lost: Floats
     gaps: Floats
     start: Floats
+    refund: Floats  # Last, so that the rows before stay those of a seed.
 
     @classmethod
     def of(cls, draws: int, seed: int) -> Luck:
@@ -53,6 +54,7 @@ class Happening:
     lost_hours: Floats  # Work, and the saves in it, done again.
     restart_hours: Floats  # Billed, without the first boot.
     gap_hours: Floats  # Unbilled, without the first wait.
+    refunded_hours: Floats | float = 0.0  # Used, and by the provider's rule not billed.
     notice_hours: Floats | float = 0.0  # Billed from notice to loss, where the job counts on it.
 
 

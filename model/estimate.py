@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from .billing import EVERY_SECOND, BillingRule
 from .interval import ChosenInterval
 from .lifetime import Belief
 from .market import Evidence, Pool, PriceKind, Sku
@@ -60,6 +61,7 @@ class PoolStatistics:
     published: Published | None = None  # The band the hazard rests on, where it rests on one.
     own_preemptions: int = 0  # Of the pool itself, where evidence is borrowed and the counts are others'.
     own_exposure_hours: float = 0.0
+    billing: BillingRule = EVERY_SECOND  # Its provider's.
     prices: PriceOutlook | None = None  # To come; without one, the mean and spread above foretell it.
 
     def hazard_quantile_per_hour(self, probability: float) -> float:
@@ -92,7 +94,7 @@ class Parts:
     storage: float  # Keeping checkpoints.
     on_demand: float  # Surcharge for the on-demand share.
     notice: float = 0.0  # Billed between a notice and the loss, where saves on notice are counted on.
-    refund: float = 0.0  # 0 or less: hours used and, by the provider's rule, not billed; simulated only.
+    refund: float = 0.0  # 0 or less: hours used and, by the provider's rule, not billed.
 
     def total(self) -> float:
         """The sum of all parts, which is the effective price."""

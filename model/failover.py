@@ -82,7 +82,7 @@ def candidate_of(job: Job, seen: PoolStatistics, side: SideCosts) -> Candidate:
         region=f"{seen.pool.provider}/{seen.pool.region}",
         family=seen.sku.gpu_model,
         usd_per_useful_hour=money / job.useful_hours,
-        hours_per_useful_hour=float(found.billed_hours[0]) / job.useful_hours,
+        hours_per_useful_hour=float(found.wall_hours[0] - side.egress_hours) / job.useful_hours,
         losses_per_useful_hour=float(case.preemptions[0]) / job.useful_hours,
         available_share=_available(seen),
         gap_hours=seen.gap_hours,

@@ -12,7 +12,8 @@ from math import ceil
 
 from numpy.typing import ArrayLike
 
-from .draws import Happening, Luck, happening_draw, happening_mean
+from .billing import refunded_per_loss
+from .draws import Happening, Luck, gammas, happening_draw, happening_mean
 from .estimate import PoolStatistics
 from .goodput import Cadence, gang_hazard_per_hour
 from .interval import ChosenInterval
@@ -120,30 +121,45 @@ class Placement:
 
     def mean_case(self, hazard_per_hour: Floats, gap_hours: Floats) -> Happening:
         """Return the mean of what preemptions and gaps do, given each hazard of the gang and mean gap."""
-        if self.chosen.plain:
-            return happening_mean(self.work_hours, self.cadence, hazard_per_hour, gap_hours)
         work, cadence = self.work_hours, self.cadence
-        return planned_mean(self.there, self.chosen, work, cadence, hazard_per_hour, gap_hours)
+        if self.chosen.plain:
+            found = happening_mean(work, cadence, hazard_per_hour, gap_hours)
+        else:
+            found = planned_mean(self.there, self.chosen, work, cadence, hazard_per_hour, gap_hours)
+        return self._refunded(found, hazard_per_hour, None)
 
     def drawn_case(self, hazard_per_hour: Floats, gap_hours: Floats, luck: Luck) -> Happening:
         """Return one happening for each draw."""
         if self.chosen.plain:
-            return happening_draw(self.work_hours, self.cadence, hazard_per_hour, gap_hours, luck)
-        mean = self.mean_case(hazard_per_hour, gap_hours)
-        return planned_draw(self.there, self.chosen, self.cadence, mean, gap_hours, luck)
+            found = happening_draw(self.work_hours, self.cadence, hazard_per_hour, gap_hours, luck)
+        else:
+            mean = self.mean_case(hazard_per_hour, gap_hours)
+            found = planned_draw(self.there, self.chosen, self.cadence, mean, gap_hours, luck)
+        return self._refunded(found, hazard_per_hour, luck)
+
+    def _refunded(self, case: Happening, hazard_per_hour: Floats, luck: Luck | None) -> Happening:
+        """Return a case with the hours of its losses that are not billed; at their mean without luck."""
+        if not self.statistics.billing.refund_s:
+            return case
+        taken = 1.0 / float(gang_hazard(self.job, self.statistics, 1.0))  # Of the gang, by each loss.
+        each, variance = refunded_per_loss(hazard_per_hour, self.statistics.billing)
+        hours = case.preemptions * each
+        if luck is not None:
+            hours = gammas(hours, case.preemptions * variance, luck.refund)
+        return replace(case, refunded_hours=taken * hours)
 
     def outcome(self, case: Happening, price_usd_per_hour: Floats, first_wait_hours: Floats) -> Outcome:
         """Return hours and money of a case, all arrays of D."""
         restart = case.restart_hours + self.cadence.restart_hours  # And the first boot.
-        billed = self.work_hours + self.stall_hours + case.lost_hours + restart + case.notice_hours
+        used = self.work_hours + self.stall_hours + case.lost_hours + restart + case.notice_hours
         return self.priced(
             price_usd_per_hour,
             preemptions=case.preemptions,
             lost_hours=case.lost_hours,
             restart_hours=restart,
             waiting_hours=case.gap_hours + first_wait_hours,
-            used_hours=billed,
-            billed_hours=billed,
+            used_hours=used,
+            billed_hours=used - case.refunded_hours,
         )
 
     def priced(

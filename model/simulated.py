@@ -91,7 +91,7 @@ def simulation(
         placement.work_hours,
         placement.cadence,
         market,
-        billing=replace(billing, refund_share=taken),
+        billing=_ruled(billing, statistics, taken),
         notice=_counted_on(placement, notice),
         start_hours=side.egress_hours,
         most_lives=most_lives,
@@ -199,6 +199,12 @@ def _refuse_light(placement: Placement) -> None:
             "simulated courses know one kind.",
             fix="Use the closed form, or leave light_pause_s out.",
         )
+
+
+def _ruled(billing: Billing, statistics: PoolStatistics, taken: float) -> Billing:
+    """Return the rule given, or else the pool's, for the nodes that were taken."""
+    rule = statistics.billing if billing == PLAIN else billing.rule
+    return replace(billing, rule=rule, refund_share=taken)
 
 
 def _counted_on(placement: Placement, notice: Notice) -> Notice:

@@ -34,6 +34,9 @@ class FlatTariffs:
         """Two minutes."""
         return self._figure(f"notice {provider}", 120.0, "s")
 
+    def refund_s(self, provider: str) -> None:
+        """Every second is charged."""
+
     def jurisdiction(self, provider: str, region: str) -> None:
         """Nobody's law."""
 

@@ -243,7 +243,7 @@ def test_a_bad_entry_is_refused_by_line_and_field(own, was, becomes, words):
 def test_every_example_of_the_page_is_a_file_that_is_read(own):
     page = (Path(__file__).parents[3] / "docs" / "tariffs.md").read_text()
     examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    assert len(examples) == 7
+    assert len(examples) == 8
     tariffs = own("\n".join(examples))
     assert tariffs.storage_usd_per_gb_month("mycloud").own
     assert tariffs.notice_s("aws").value == 60
@@ -253,3 +253,10 @@ def test_every_example_of_the_page_is_a_file_that_is_read(own):
     # 50,000 GB at 0.05 and 50,000 at 0.04.
     egress = tariffs.egress_usd_per_gb("aws", "us-east-1", "gcp", "us-central1", 100_000 * GB)
     assert egress.value == pytest.approx(0.045)
+
+
+def test_a_refund_is_known_where_it_is_documented_and_nowhere_else():
+    assert load_tariffs().refund_s("aws").value == 3600
+    assert "first hour" in load_tariffs().refund_s("aws").source
+    for provider in ("gcp", "azure", "runpod", "nobody"):
+        assert load_tariffs().refund_s(provider) is None

@@ -17,6 +17,7 @@ from model.billing import (
     billed_per_useful_under,
     billed_time,
     hours_beyond,
+    refunded_per_loss,
 )
 from model.errors import ImpossibleInput
 from model.goodput import Cadence
@@ -101,3 +102,14 @@ def test_the_refund_lowers_the_bill_and_not_the_work():
 def test_impossible_rules_are_refused(impossible):
     with pytest.raises(ImpossibleInput):
         BillingRule(**impossible)
+
+
+def test_hours_not_billed_for_each_loss_are_those_of_short_lives():
+    # M = 2 h, g = 1 h: 2 - e^-0.5 * 3 = 0.1804 h; square 2 * 4 * P(3, 0.5) = 8 * 0.014388 = 0.1151.
+    mean, variance = refunded_per_loss(0.5, REFUND)
+    assert mean == pytest.approx(0.18041, abs=1e-5)
+    assert variance == pytest.approx(0.11510 - 0.18041**2, abs=1e-4)
+    assert refunded_per_loss(0.0, REFUND)[0] == 0.0
+    assert refunded_per_loss(0.5, EVERY_SECOND)[0] == 0.0
+    # And with what is billed they make the whole life.
+    assert float(mean) + billed_per_life(exponential(0.5), REFUND) == pytest.approx(2.0)

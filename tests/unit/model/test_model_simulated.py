@@ -178,3 +178,18 @@ def test_a_moving_price_is_drawn_and_never_above_on_demand(job, statistics, as_o
     found = simulation(job(), moving, NOTHING, Renewing(0.1, paths=500), from_at=as_of)
     assert found.price_usd_per_hour_P.max() == 40.0
     assert np.unique(found.price_usd_per_hour_P).size > 100
+
+
+def test_the_pools_own_billing_rule_reaches_both_methods_alike(job, statistics, as_of):
+    plain = statistics(hazard_shape=1e6, hazard_rate_hours=2e6)  # A loss each 2 h, known for certain.
+    ruled = replace(plain, billing=BillingRule(refund_s=3600.0))
+    work = job(useful_hours=60.0)
+    closed = estimate(work, ruled, NOTHING, from_at=as_of)
+    market = believed(placed(work, ruled, NOTHING, 0.5), paths=8000, seed=1)
+    walked = simulated_estimate(work, ruled, NOTHING, market, from_at=as_of)
+    assert closed.parts.refund < 0
+    assert closed.parts.refund == pytest.approx(walked.parts.refund, rel=0.05)
+    assert closed.cost_usd.mean == pytest.approx(walked.cost_usd.mean, rel=0.01)
+    assert closed.cost_usd.p90 == pytest.approx(walked.cost_usd.p90, rel=0.02)
+    assert closed.finish_hours == estimate(work, plain, NOTHING, from_at=as_of).finish_hours
+    assert closed.parts.total() == pytest.approx(closed.effective_usd_per_gpu_hour.mean, rel=1e-9)
