@@ -13,7 +13,7 @@ model = torch.nn.Sequential(torch.nn.Linear(32, 256), torch.nn.ReLU(), torch.nn.
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
 with SpotSession(Plan.read(os.environ["LOWTIDE_PLAN"]), model=model, optimizer=optimizer) as session:
-    for step in session.steps(STEPS):
+    for _ in session.steps(STEPS):
         batch = torch.randn(64, 32)
         loss = (model(batch) - batch.sum(1, keepdim=True)).pow(2).mean()
         optimizer.zero_grad()

@@ -19,4 +19,4 @@ def test_a_plain_loop_gains_at_most_three_lines_beside_the_imports():
     added = [line[2:] for line in compared if line.startswith("+ ")]
     removed = [line[2:] for line in compared if line.startswith("- ")]
     assert len([line for line in added if not line.startswith(("import", "from"))]) <= 3
-    assert len(removed) == 1  # `for step in range(STEPS):`
+    assert len(removed) == 1  # `for _ in range(STEPS):`
