@@ -29,6 +29,7 @@ VERBS = {
     "plan": "Choose a pool for a job and write plan.json.",
     "run": "Start a job, survive its losses, go on until done.",
     "drill": "Kill your own training again and again, and say whether anything was lost.",
+    "profile": "Measure what saving and restarting cost your own training, for a job file.",
     "backtest": "Score forecasts, estimates and choices against recorded history.",
     "dashboard": "Open the pages for the finance lead and the ML lead.",
     "doctor": "Check what Lowtide needs here, and say what to do.",
