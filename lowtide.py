@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainer.checkpoint.ranks import group_ranks
     from trainer.clock import Clock
     from trainer.errors import TrainerError
     from trainer.plan import Plan, PlanError
     from trainer.session import SpotSession
 
-__all__ = ["Clock", "Plan", "PlanError", "SpotSession", "TrainerError"]
+__all__ = ["Clock", "Plan", "PlanError", "SpotSession", "TrainerError", "group_ranks"]
 
 _PACKAGE = "lowtide_trainer"
 _HOME = {
@@ -28,10 +29,17 @@ _HOME = {
     "PlanError": "errors",
     "SpotSession": "session",
     "TrainerError": "errors",
+    "group_ranks": "checkpoint.ranks",
 }
 
 
+_ADAPTERS = ("deepspeed", "hf", "lightning")  # `from lowtide import hf`: a module, with its extra.
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ADAPTERS:
+        _load_package()
+        return importlib.import_module(f"{_PACKAGE}.adapters.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'lowtide' has no attribute {name!r}")
     _load_package()

@@ -85,15 +85,14 @@ class SpotSession:
         notice: NoticeWatch | None = None,
         phase: Phase | None = None,
     ) -> None:
-        self._plan, self._clock = plan, clock or Clock()
+        self._plan, self._clock, self._ranks = plan, clock or Clock(), ranks or Alone()
         refuse_start(plan, self._clock)
         root = Path(plan.stores.local_dir)
-        self._log = log or RunLog(root / "spool", plan.run_id, plan.attempt, "0")
+        self._log = log or RunLog(root / "spool", plan.run_id, plan.attempt, str(self._ranks.rank))
         where = (self._log.path.parent, plan.attempt, self._log.node)
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
         self._phase = phase or Phase(phase_path(*where))
         self._model = model
-        self._ranks = ranks or Alone()
         parts = {"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler}
         state = TrainingState(
             model=model,

@@ -262,9 +262,9 @@ def set_random_state(state: dict[str, Any]) -> None:
     """Set every global random generator as `random_state` found it."""
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"])
+    torch.set_rng_state(state["torch"].clone())  # Of a view torch reads from where its storage begins.
     if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+        torch.cuda.set_rng_state_all([each.clone() for each in state["cuda"]])
 
 
 def weights_sha256(model: torch.nn.Module) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from trainer.adamw import AdamW
 from trainer.checkpoint.arena import Arena, TensorSlot, place
-from trainer.checkpoint.capture import TrainingState, weights_sha256
+from trainer.checkpoint.capture import TrainingState, random_state, set_random_state, weights_sha256
 from trainer.checkpoint.keeper import Keeper
 from trainer.checkpoint.tree import Tensors, decode, encode
 from trainer.errors import NotCapturable
@@ -94,6 +94,15 @@ def test_every_random_generator_goes_on_where_it_was(keeper_of):
     drawn = random.random(), np.random.random(), torch.rand(1).item()
     put_back(keeper_of, state)
     assert (random.random(), np.random.random(), torch.rand(1).item()) == drawn
+
+
+def test_a_generators_state_may_lie_anywhere_in_memory():
+    state, room = random_state(), torch.full((6000,), 7, dtype=torch.uint8)
+    drawn = torch.rand(1).item()
+    view = room[64 : 64 + len(state["torch"])]
+    view.copy_(state["torch"])
+    set_random_state({**state, "torch": view})
+    assert torch.rand(1).item() == drawn
 
 
 def test_one_stretch_of_memory_serves_all_saves():

@@ -1,0 +1,1 @@
+"""Thin adapters: frameworks that write their own checkpoints, kept safe by ours."""
