@@ -44,6 +44,7 @@ from .siting import TariffRates, sited_on
 from .used import Shipped, figures_used
 
 Outlook = Callable[[PoolStatistics], PriceOutlook | None]
+Waits = Callable[[PoolStatistics], float | None]
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
 
 
@@ -109,6 +110,7 @@ def recommend(
     named: Collection[str] = (),
     refine: Refine | None = None,
     outlook: Outlook | None = None,
+    waits: Waits | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
 
@@ -124,6 +126,7 @@ def recommend(
         named: Keys of pools that are estimated however they screen.
         refine: Estimates the best few once more; None leaves them as they are.
         outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
+        waits: Tells of the first wait of a pool without capacity; None takes its mean gap.
 
     Raises:
         InsufficientHistory: Not one pool can be ranked.
@@ -144,7 +147,7 @@ def recommend(
         sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
     )
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
-    foreseen = [replace(seen, prices=outlook(seen)) if outlook else seen for seen in short.kept]
+    foreseen = [_foreseen(seen, outlook, waits) for seen in short.kept]
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
@@ -177,6 +180,11 @@ def _under(seen: PoolStatistics, tariffs: Tariffs) -> PoolStatistics:
     refund = tariffs.refund_s(provider) if spot else None
     rule = BillingRule(refund_s=refund.value) if refund else EVERY_SECOND
     return replace(seen, notice_s=tariffs.notice_s(provider).value, billing=rule)
+
+
+def _foreseen(seen: PoolStatistics, outlook: Outlook | None, waits: Waits | None) -> PoolStatistics:
+    prices, wait = outlook(seen) if outlook else None, waits(seen) if waits else None
+    return replace(seen, prices=prices, first_wait_hours=wait)
 
 
 def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:

@@ -113,6 +113,13 @@ class Placement:
         gone = pool.hazard_per_hour * pool.gap_hours  # Gaps for each hour of life, alternating for long.
         return gone / (1.0 + gone)
 
+    def first_wait_mean(self, gap_hours: Floats) -> Floats:
+        """Return mean first waits where capacity is absent, as doubtful as the mean gaps given."""
+        pool = self.statistics
+        if pool.first_wait_hours is None or pool.gap_hours <= 0 or pool.available_now is not False:
+            return gap_hours
+        return gap_hours * (pool.first_wait_hours / pool.gap_hours)
+
     def moved_usd(self, preemptions: Floats) -> Floats:
         """Return USD for bytes that leave a region: the data, each save, a restore after each preemption."""
         saves = self.cadence.saves(self.work_hours) / self.chosen.full_every  # Light ones stay.
