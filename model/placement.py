@@ -49,13 +49,11 @@ class SideCosts:
         """Return the job's overheads with its checkpoints as far away as they are."""
         if self.save_lag_hours == 0 and self.restore_hours == 0:
             return job.overheads
-        stated = job.overheads
+        stated, lag_s = job.overheads, self.save_lag_hours * SECONDS_PER_HOUR
         return replace(
             stated,
-            save_lag_s=stated.save_lag_s + self.save_lag_hours * SECONDS_PER_HOUR,
-            emergency_save_s=None
-            if stated.emergency_save_s is None
-            else stated.emergency_save_s + self.save_lag_hours * SECONDS_PER_HOUR,
+            save_lag_s=stated.save_lag_s + lag_s,
+            emergency_save_s=stated.emergency_save_s and stated.emergency_save_s + lag_s,
             restore_s=stated.restore_s + self.restore_hours * SECONDS_PER_HOUR,
         )
 
