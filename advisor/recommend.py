@@ -20,7 +20,7 @@ from model.cost import SideCosts, estimate
 from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
 from model.job import Job
-from model.market import CapacityType, Pool
+from model.market import Evidence, Pool
 from model.price_outlook import PriceOutlook
 from model.sensitivity import Ranked, Sensitivity, sensitivity
 from model.siting import NoSiting, Sited
@@ -124,9 +124,13 @@ def recommend(
 
 
 def _under(seen: PoolStatistics, tariffs: Tariffs) -> PoolStatistics:
-    """Return a pool with its provider's notice and billing rule."""
-    provider, spot = seen.pool.provider, seen.pool.capacity_type is CapacityType.SPOT
-    refund = tariffs.refund_s(provider) if spot else None
+    """Return a pool with its provider's notice and billing rule.
+
+    A refund counts where instances were seen to be taken back. Drops of probes stand for preemptions and are
+    rather too many: that errs on the safe side for lost work, and on the other for money given back.
+    """
+    provider = seen.pool.provider
+    refund = tariffs.refund_s(provider) if seen.evidence is Evidence.TENURES else None
     rule = BillingRule(refund_s=refund.value) if refund else EVERY_SECOND
     return replace(seen, notice_s=tariffs.notice_s(provider).value, billing=rule)
 
