@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from model.market import CapacityType, Pool
 
 if TYPE_CHECKING:
-    from .recommend import Option
+    from .options import Option
 
 MAX_FALLBACKS = 3
 

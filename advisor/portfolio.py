@@ -23,7 +23,7 @@ from model.report import hours_to_deadline
 from model.siting import Rates
 
 if TYPE_CHECKING:
-    from .recommend import Option
+    from .options import Option
 
 MOST = 8  # Pools that lists are made of: 400 lists.
 

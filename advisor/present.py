@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model.estimate import Estimate, PoolStatistics, Spread
-from model.interval import ChosenInterval
 from model.market import PriceKind
 from model.published import Published
 
@@ -22,20 +21,18 @@ from .answers import (
     FigureOut,
     FinishOut,
     HazardOut,
-    IntervalLawOut,
     OptionOut,
     PartsOut,
     PriceOut,
     PublishedOut,
     RecommendationOut,
     RejectionOut,
-    RunPriceOut,
     SpreadOut,
     code_version,
     instant,
     to_json,
 )
-from .present_portfolio import commitment_out, failover_out, floor_out
+from .present_portfolio import commitment_out, failover_out, floor_out, interval_law_out, run_price_out
 from .present_standing import grade_out, screening_out, sensitivity_out
 from .recommend import Option, Recommendation
 from .siting_words import siting_out
@@ -140,18 +137,12 @@ def _believed(found: Estimate) -> dict[str, Any]:
         "discount": seen.discount,
         "hazard": hazard_out(seen),
         "availability": AvailabilityOut(
-            share=seen.available_share, now=seen.available_now, gap_hours=seen.gap_hours
+            share=seen.available_share,
+            now=seen.available_now,
+            gap_hours=seen.gap_hours,
+            first_wait_hours=seen.first_wait_hours,
         ),
     }
-
-
-def run_price_out(found: Estimate) -> RunPriceOut | None:
-    """Return the wire shape of the price foretold over the run."""
-    told, outlook = found.run_price_usd_per_hour, found.statistics.prices
-    if told is None:
-        return None
-    words = outlook.words if outlook else None
-    return RunPriceOut(mean=told.mean, p10=told.p10, p50=told.p50, p90=told.p90, rests_on=words)
 
 
 def hazard_out(seen: PoolStatistics) -> HazardOut:
@@ -209,19 +200,6 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
         "saving": found.saving,
         "breakeven_hazard_per_hour": found.breakeven_hazard_per_hour,
     }
-
-
-def interval_law_out(chosen: ChosenInterval) -> IntervalLawOut:
-    """Return the wire shape of how an interval was chosen."""
-    return IntervalLawOut(
-        formula=chosen.formula,
-        rule=chosen.rule,
-        why=chosen.why,
-        limited_by=chosen.capped_by,
-        light_every_s=chosen.interval_s if chosen.full_every > 1 else None,
-        full_every=chosen.full_every,
-        saved_on_notice_share=chosen.saved_share,
-    )
 
 
 def _spread(found: Spread) -> SpreadOut:

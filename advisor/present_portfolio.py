@@ -1,13 +1,23 @@
-"""The wire shapes of a failover list and of an on-demand floor. Nothing is worked out here."""
+"""The wire shapes of intervals, prices ahead, commitments, failover lists and floors; no arithmetic."""
 
 from __future__ import annotations
 
 from model.commitments import Priced
+from model.estimate import Estimate
 from model.failover_chance import Failover
 from model.floor import FloorStep
 from model.floor_of import Floor
+from model.interval import ChosenInterval
 
-from .answers import CommitmentOut, FailoverOut, FailoverPoolOut, FloorOut, FloorStepOut
+from .answers_portfolio import (
+    CommitmentOut,
+    FailoverOut,
+    FailoverPoolOut,
+    FloorOut,
+    FloorStepOut,
+    IntervalLawOut,
+    RunPriceOut,
+)
 
 METHOD = "closed_form"
 
@@ -64,3 +74,25 @@ def _step(step: FloorStep) -> FloorStepOut:
         marginal_p=step.marginal_p,
         usd_per_point=step.usd_per_point,
     )
+
+
+def interval_law_out(chosen: ChosenInterval) -> IntervalLawOut:
+    """Return the wire shape of how an interval was chosen."""
+    return IntervalLawOut(
+        formula=chosen.formula,
+        rule=chosen.rule,
+        why=chosen.why,
+        limited_by=chosen.capped_by,
+        light_every_s=chosen.interval_s if chosen.full_every > 1 else None,
+        full_every=chosen.full_every,
+        saved_on_notice_share=chosen.saved_share,
+    )
+
+
+def run_price_out(found: Estimate) -> RunPriceOut | None:
+    """Return the wire shape of the price foretold over the run."""
+    told, outlook = found.run_price_usd_per_hour, found.statistics.prices
+    if told is None:
+        return None
+    words = outlook.words if outlook else None
+    return RunPriceOut(mean=told.mean, p10=told.p10, p50=told.p50, p90=told.p90, rests_on=words)

@@ -172,10 +172,12 @@ def _capacity(seen: PoolStatistics) -> str | None:
         return None
     if seen.available_share is None:
         return "Whether capacity is obtainable was never observed here."
+    wait = seen.first_wait_hours
+    ahead = f", this one {fmt.hours(wait)} by the forecast" if wait is not None else ""
     now = "obtainable now" if seen.available_now else "not obtainable now"
     return (
         f"Capacity was obtainable {fmt.percent(seen.available_share)} of the time, and is {now}; "
-        f"a wait lasts {fmt.hours(seen.gap_hours)} on average."
+        f"a wait lasts {fmt.hours(seen.gap_hours)} on average{ahead}."
     )
 
 

@@ -9,23 +9,18 @@ a file or a store: statistics come in, a `Recommendation` goes out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from collector.catalog import Catalog
 from collector.tariffs import Tariffs
 from model.billing import EVERY_SECOND, BillingRule
-from model.commitments import Priced
 from model.cost import SideCosts, estimate
 from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
-from model.evidence import NOT_TAKEN_BACK
-from model.failover_chance import Failover
-from model.floor_of import Floor
-from model.grade import Grade, grade
 from model.job import Job
-from model.market import CapacityType, Pool
+from model.market import Evidence, Pool
 from model.price_outlook import PriceOutlook
 from model.sensitivity import Ranked, Sensitivity, sensitivity
 from model.siting import NoSiting, Sited
@@ -34,66 +29,21 @@ from model.statistics import Refusal
 
 from .committing import Way, committed_ways
 from .fallbacks import fallbacks
+from .options import Option, Recommendation
 from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
 from .refine import Refine, refined
 from .rules import Rejection, nothing_left, sift
-from .shortlist import LIKELY, Screening, SidesOf, shortlist
+from .shortlist import LIKELY, SidesOf, shortlist
 from .sides import side_costs
 from .siting import TariffRates, sited_on
 from .used import Shipped, figures_used
 
+__all__ = ["Option", "Recommendation", "Refine", "rank", "recommend"]
+
 Outlook = Callable[[PoolStatistics], PriceOutlook | None]
+Waits = Callable[[PoolStatistics], float | None]
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One pool for the job, with its rank, what it would cost, and why it stands where it does."""
-
-    rank: int
-    estimate: Estimate
-    side: SideCosts
-    meets_deadline: bool
-    reasons: tuple[str, ...] = ()
-    fallbacks: tuple[str, ...] = ()  # Pool keys, best first.
-    notice_s: float = 0.0  # The longest warning its provider gives; a plan assumes none of it.
-    siting: Sited | None = None  # Where data is used from and checkpoints live, and what else was priced.
-    jurisdiction: str | None = None  # Tag of the law its region is under; None where the table does not say.
-    commitment: Priced | None = None  # Where it runs on one: marginal and sunk money apart.
-    p_first: float | None = None  # Share of draws in which it is the cheapest in time, all faring alike.
-    p_first_apart: float | None = None  # The same where each pool has luck of its own.
-
-    @property
-    def grade(self) -> Grade:
-        """How good the data behind it is."""
-        return grade(self.estimate.statistics)
-
-    @property
-    def no_notice(self) -> bool:
-        """True where it may be taken back and no warning is to be reckoned with."""
-        return self.notice_s == 0 and self.pool.capacity_type not in NOT_TAKEN_BACK
-
-    @property
-    def pool(self) -> Pool:
-        """The pool of this option."""
-        return self.estimate.pool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """Ranked options, rejected pools with why, and the shipped figures that were used."""
-
-    job: Job
-    as_of: datetime
-    seed: int
-    options: tuple[Option, ...]
-    rejected: tuple[Rejection, ...]
-    figures: tuple[Shipped, ...]
-    sensitivity: Sensitivity | None = None  # Of the first option against the second; None without one.
-    failover: Failover | None = None  # The list to follow from the first option; None where it is not spot.
-    floor: Floor | None = None  # Nodes to keep on on-demand; None without a deadline.
-    screening: Screening | None = None  # What was screened only; None where every pool was estimated.
 
 
 def recommend(
@@ -109,6 +59,7 @@ def recommend(
     named: Collection[str] = (),
     refine: Refine | None = None,
     outlook: Outlook | None = None,
+    waits: Waits | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
 
@@ -124,6 +75,7 @@ def recommend(
         named: Keys of pools that are estimated however they screen.
         refine: Estimates the best few once more; None leaves them as they are.
         outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
+        waits: Tells of the first wait of a pool without capacity; None takes its mean gap.
 
     Raises:
         InsufficientHistory: Not one pool can be ranked.
@@ -144,7 +96,7 @@ def recommend(
         sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
     )
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
-    foreseen = [replace(seen, prices=outlook(seen)) if outlook else seen for seen in short.kept]
+    foreseen = [_foreseen(seen, outlook, waits) for seen in short.kept]
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
@@ -172,11 +124,20 @@ def recommend(
 
 
 def _under(seen: PoolStatistics, tariffs: Tariffs) -> PoolStatistics:
-    """Return a pool with its provider's notice and billing rule."""
-    provider, spot = seen.pool.provider, seen.pool.capacity_type is CapacityType.SPOT
-    refund = tariffs.refund_s(provider) if spot else None
+    """Return a pool with its provider's notice and billing rule.
+
+    A refund counts where instances were seen to be taken back. Drops of probes stand for preemptions and are
+    rather too many: that errs on the safe side for lost work, and on the other for money given back.
+    """
+    provider = seen.pool.provider
+    refund = tariffs.refund_s(provider) if seen.evidence is Evidence.TENURES else None
     rule = BillingRule(refund_s=refund.value) if refund else EVERY_SECOND
     return replace(seen, notice_s=tariffs.notice_s(provider).value, billing=rule)
+
+
+def _foreseen(seen: PoolStatistics, outlook: Outlook | None, waits: Waits | None) -> PoolStatistics:
+    prices, wait = outlook(seen) if outlook else None, waits(seen) if waits else None
+    return replace(seen, prices=prices, first_wait_hours=wait)
 
 
 def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:

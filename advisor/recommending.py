@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .first_waits import FirstWaits
 from .missing import Missing
 from .present import recommendation_bytes
 from .price_outlook import PriceOutlooks
@@ -26,6 +27,7 @@ class Recommending:
     def __init__(self, service: Service, refine: Refine | None = None) -> None:
         self._service = service
         self._outlook = PriceOutlooks(service.store)
+        self._waits = FirstWaits(service.store)
         self._refine = None if refine is None else Remembered(refine)
 
     def recommend(self, request: RecommendationRequest) -> bytes:
@@ -43,7 +45,7 @@ class Recommending:
             job, known, refused, service.tariffs,
             as_of=as_of, catalog=service.catalog, seed=request.seed, draws=request.draws,
             named=request.pools, refine=self._refine if request.simulate else None,
-            outlook=self._outlook,
+            outlook=self._outlook, waits=self._waits,
         )  # fmt: skip
         used = [option.estimate.statistics for option in found.options]
         name, body = recommendation_bytes(

@@ -47,6 +47,9 @@ def figures_used(
     for seen in used:
         for each in (*_of_place(seen.pool, tariffs), *_of_price(seen, on_demand, catalog)):
             found[each.name] = each
+        refund = tariffs.refund_s(seen.pool.provider) if seen.billing.refund_s else None
+        if refund:
+            found[refund.name] = refund
         if seen.evidence is Evidence.PUBLISHED:
             found.update({figure.name: figure for figure in tariffs.signals.values()})
     for each in _law(job.data_provider, job.data_region, tariffs):
@@ -58,8 +61,6 @@ def _of_place(pool: Pool, tariffs: Tariffs) -> Iterator[Shipped]:
     """Yield notice, law and commitments of a pool; what is not taken back needs no notice."""
     if pool.capacity_type is not CapacityType.ON_DEMAND:
         yield tariffs.notice_s(pool.provider)
-    if pool.capacity_type is CapacityType.SPOT and (refund := tariffs.refund_s(pool.provider)):
-        yield refund
     yield from _law(pool.provider, pool.region, tariffs)
     yield from (each.figure() for each in tariffs.commitments_of(pool.provider, pool.capacity_type))
 

@@ -2,211 +2,75 @@
 
 Every inbound body is one of these. Unknown fields, NaN, infinities, booleans as numbers,
 control characters and text that is no Unicode are refused; lists, texts and numbers have
-limits. A job file (TOML) is a `JobSpec` too: see `advisor.jobfile`. What the service answers
-is in `advisor.answers`. Nothing here decides anything.
+limits. A job file (TOML) is a `JobSpec` too: its sections are in `advisor.wire_job`, the types of
+all in `advisor.wire_base`. What the service answers is in `advisor.answers`. Nothing here decides
+anything.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
+from pydantic import AfterValidator, Field, StringConstraints
+
+from .wire_base import (
+    EARLIEST,
+    LATEST,
+    MAX_ITEMS,
+    MAX_TEXT,
+    Bytes,
+    Instant,
+    Names,
+    Positive,
+    Seconds,
+    Share,
+    Strict,
+    Text,
+    Usd,
+    printable,
+    read_instant,
 )
-from pydantic_core import PydanticCustomError
+from .wire_job import (
+    CheckpointsSection,
+    CommitmentSection,
+    ConstraintsSection,
+    CopySection,
+    DataSection,
+    JobSection,
+    JobSpec,
+    OverheadsSection,
+    to_job,
+)
 
-from model.commitments import Commitment, CommitmentKind
-from model.committed import Committed
-from model.errors import ImpossibleInput
-from model.job import Constraints, DataUse, Job, Overheads
-from model.market import CapacityType
-
-MAX_TEXT = 200
-MAX_ITEMS = 100
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def read_instant(value: Any) -> datetime:
-    """Read an aware instant from ISO-8601 text or a TOML date-time."""
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) and len(value) <= 40 else value
-    except ValueError:
-        read = None
-    if not isinstance(read, datetime) or read.tzinfo is None:
-        raise PydanticCustomError("instant", "must be an instant with its zone, as 2026-01-31T12:00:00Z")
-    if not EARLIEST <= read <= LATEST:
-        raise PydanticCustomError("instant", "must lie between the years 2000 and 2200")
-    return read.astimezone(UTC)
-
-
-def _whole(value: Any) -> Any:
-    """Let 360e9 stand for a whole number of bytes, as people write it."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def printable(value: str) -> str:
-    """Return text without control characters; others are refused."""
-    if not value.isprintable():  # A lone surrogate, a NUL and a line break are not.
-        raise PydanticCustomError("text", "must be printable text")
-    return value
-
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(printable)]
-Instant = Annotated[datetime, BeforeValidator(read_instant)]
-Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
-Positive = Annotated[float, Field(gt=0, le=1e6)]
-Usd = Annotated[float, Field(ge=0, le=1e9)]
-Seconds = Annotated[float, Field(ge=0, le=1e6)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
-
-
-class Strict(BaseModel):
-    """The base of every inbound shape."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class JobSection(Strict):
-    """What has to be computed, by when, for how much."""
-
-    name: Text
-    gpus: Annotated[int, Field(ge=1, le=100_000)]
-    useful_hours: Positive
-    state_bytes: Bytes
-    throughput: Annotated[dict[Text, Positive], Field(min_length=1, max_length=MAX_ITEMS)]
-    deadline_hours: Positive | None = None
-    deadline_at: Instant | None = None
-    budget_usd: Annotated[float, Field(gt=0, le=1e12)] | None = None
-    value_of_time_usd_per_hour: Usd = 0.0
-    gang_share: Share = 0.9
-    elastic: bool = False
-
-
-class OverheadsSection(Strict):
-    """What saving and restarting cost, in seconds, and where the figures come from."""
-
-    pause_s: Seconds
-    save_lag_s: Seconds
-    boot_s: Seconds
-    restore_s: Seconds
-    warmup_s: Seconds
-    origin: Text = "stated in the job file"
-    light_pause_s: Seconds | None = None
-    light_survives_share: Share | None = None
-    light_warmup_s: Seconds | None = None
-    light_most: Annotated[int, Field(ge=2, le=64)] = 8
-    emergency_save_s: Annotated[float, Field(gt=0, le=1e6)] | None = None
-    emergency_log_sd: Annotated[float, Field(ge=0, le=3)] = 0.5
-    notice_delivered_share: Share = 0.0
-
-    @model_validator(mode="after")
-    def _whole(self) -> OverheadsSection:
-        """Refuse half of a statement, which would be read as none."""
-        worth = (self.light_survives_share is None) + (self.light_warmup_s is None)
-        if self.light_pause_s is None and worth < 2:
-            raise ValueError("light_survives_share and light_warmup_s need light_pause_s")
-        if self.light_pause_s is not None and worth != 1:
-            raise ValueError("light_pause_s needs light_survives_share or light_warmup_s, one of the two")
-        if (self.emergency_save_s is None) != (self.notice_delivered_share == 0):
-            raise ValueError("emergency_save_s and a notice_delivered_share above 0 need each other")
-        return self
-
-
-class CopySection(Strict):
-    """Where another copy of the data set lies."""
-
-    provider: Text
-    region: Text
-
-
-class DataSection(Strict):
-    """Where the data set lies, how it is read, and where it may go; moving it costs egress."""
-
-    dataset_bytes: Bytes
-    provider: Text
-    region: Text
-    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None
-    read_share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    replicas: Annotated[list[CopySection], Field(max_length=MAX_ITEMS)] = []
-    allowed_regions: Names = []
-
-
-class CheckpointsSection(Strict):
-    """Where checkpoints may lie, and how often the run is expected to move to another region."""
-
-    allowed_regions: Names = []
-    moves: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-
-
-class ConstraintsSection(Strict):
-    """What a person forbids or demands. An empty list is no constraint."""
-
-    providers: Names = []
-    regions: Names = []
-    deny_regions: Names = []
-    capacity_types: Annotated[list[Literal["spot", "on_demand"]], Field(min_length=1, max_length=2)] = [
-        "spot",
-        "on_demand",
-    ]
-    borrow: Literal["none", "region", "provider"] = "region"
-    max_lost_work_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
-
-
-class CommitmentSection(Strict):
-    """A reservation, capacity block, queued start or discount, bought or on offer."""
-
-    name: Text
-    kind: Literal["reservation", "capacity_block", "flex_start", "discount"]
-    provider: Text
-    region: Text
-    zone: Text | None = None
-    sku: Text
-    gpu_model: Text | None = None
-    gpu_count: Annotated[int, Field(ge=1, le=1000)] | None = None
-    usd_per_hour: Annotated[float, Field(gt=0, le=1e9)]
-    instances: Positive
-    hours: Positive
-    upfront_usd: Usd = 0.0
-    used_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    minimum_hours: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    bought: bool = False
-    billed_idle: bool = True
-    cancellable: bool = False
-    ends_early_hours: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    start_hours: Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=2, max_length=2)] = [
-        0.0,
-        0.0,
-    ]
-
-    @model_validator(mode="after")
-    def _possible(self) -> CommitmentSection:
-        """Refuse what the model would, by field."""
-        if self.start_hours[0] > self.start_hours[1]:
-            raise ValueError("start_hours must name the soonest start first, then the latest")
-        if self.ends_early_hours >= self.hours:
-            raise ValueError("ends_early_hours must be less than hours")
-        if (self.gpu_model is None) != (self.gpu_count is None):
-            raise ValueError("gpu_model and gpu_count need each other")
-        return self
-
-
-class JobSpec(Strict):
-    """A job as a person writes it: the job file, and `spec` of a recommendation request."""
-
-    job: JobSection
-    overheads: OverheadsSection
-    data: DataSection | None = None
-    checkpoints: CheckpointsSection = CheckpointsSection()
-    constraints: ConstraintsSection = ConstraintsSection()
-    commitments: Annotated[list[CommitmentSection], Field(max_length=20)] = []
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "MAX_ITEMS",
+    "MAX_TEXT",
+    "BackupRequest",
+    "Bytes",
+    "CheckpointsSection",
+    "CollectRequest",
+    "CommitmentSection",
+    "ConstraintsSection",
+    "CopySection",
+    "DataSection",
+    "Instant",
+    "JobSection",
+    "JobSpec",
+    "Names",
+    "OverheadsSection",
+    "Positive",
+    "RecommendationRequest",
+    "Seconds",
+    "Share",
+    "SnapshotRequest",
+    "Strict",
+    "Text",
+    "Usd",
+    "read_instant",
+    "to_job",
+]
 
 
 class RecommendationRequest(Strict):
@@ -217,7 +81,9 @@ class RecommendationRequest(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     window_hours: Annotated[float, Field(ge=1, le=24 * 3660)] = 720.0
     draws: Annotated[int, Field(ge=100, le=20_000)] = 4000
-    pools: Names = []  # Keys of pools to estimate however many there are; none is left out for it.
+    pools: Names = Field(
+        default_factory=list
+    )  # Keys of pools to estimate however many there are; none is left out for it.
     simulate: bool = True  # False: closed forms alone, at once; for who asks about many instants.
 
 
@@ -233,7 +99,7 @@ class CollectRequest(Strict):
     ]  # fmt: skip
     path: FilePath | None = None  # Of recorded history.
     since: Instant | None = None  # Of a feed whose provider keeps a history.
-    regions: Names = []  # Of a feed; none: as configured.
+    regions: Names = Field(default_factory=list)  # Of a feed; none: as configured.
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     available_means: Literal[0, 1] = 1  # Polarity of recorded availability traces.
 
@@ -248,88 +114,3 @@ class BackupRequest(Strict):
     """Body of POST /v1/store/backup: a file on the service's machine that does not exist yet."""
 
     path: FilePath
-
-
-def to_job(spec: JobSpec, from_at: datetime) -> Job:
-    """Turn a spec into the job that the model reasons about.
-
-    Args:
-        spec: The job as written.
-        from_at: When the job would start; `deadline_hours` counts from here.
-
-    Raises:
-        ImpossibleInput: Two deadlines, or one that does not lie after `from_at`.
-    """
-    written, data, rules = spec.job, spec.data, spec.constraints
-    return Job(
-        name=written.name,
-        gpus=written.gpus,
-        useful_hours=written.useful_hours,
-        state_bytes=written.state_bytes,
-        throughput=dict(written.throughput),
-        overheads=Overheads(**spec.overheads.model_dump()),
-        deadline_at=_deadline(written, from_at),
-        budget_usd=written.budget_usd,
-        dataset_bytes=data.dataset_bytes if data else 0,
-        data_provider=data.provider if data else None,
-        data_region=data.region if data else None,
-        value_of_time_usd_per_hour=written.value_of_time_usd_per_hour,
-        gang_share=written.gang_share,
-        elastic=written.elastic,
-        data_use=_data_use(spec),
-        commitments=tuple(_committed(each) for each in spec.commitments),
-        constraints=Constraints(
-            providers=tuple(rules.providers),
-            regions=tuple(rules.regions),
-            deny_regions=tuple(rules.deny_regions),
-            capacity_types=tuple(CapacityType(name) for name in rules.capacity_types),
-            borrow=rules.borrow,
-            max_lost_work_s=rules.max_lost_work_s,
-        ),
-    )
-
-
-def _committed(stated: CommitmentSection) -> Committed:
-    terms = stated.model_dump(
-        exclude={"kind", "provider", "region", "zone", "sku", "gpu_model", "gpu_count", "start_hours"}
-    )
-    soonest, latest = stated.start_hours
-    return Committed(
-        commitment=Commitment(kind=CommitmentKind(stated.kind), start_hours=(soonest, latest), **terms),
-        provider=stated.provider,
-        region=stated.region,
-        zone=stated.zone,
-        sku=stated.sku,
-        gpu_model=stated.gpu_model,
-        gpu_count=stated.gpu_count,
-    )
-
-
-def _data_use(spec: JobSpec) -> DataUse:
-    data, checkpoints = spec.data, spec.checkpoints
-    return DataUse(
-        epochs=data.epochs if data else None,
-        read_share=data.read_share if data else 1.0,
-        replicas=tuple((copy.provider, copy.region) for copy in data.replicas) if data else (),
-        allowed=tuple(data.allowed_regions) if data else (),
-        checkpoints_allowed=tuple(checkpoints.allowed_regions),
-        moves=checkpoints.moves,
-    )
-
-
-def _deadline(written: JobSection, from_at: datetime) -> datetime | None:
-    if written.deadline_hours is not None and written.deadline_at is not None:
-        raise ImpossibleInput(
-            "The job states both deadline_hours and deadline_at, and only one can be meant.",
-            fix="Keep one of the two.",
-        )
-    if written.deadline_hours is not None:
-        return from_at + timedelta(hours=written.deadline_hours)
-    if written.deadline_at is not None and written.deadline_at <= from_at:
-        late_h = (from_at - written.deadline_at) / timedelta(hours=1)
-        raise ImpossibleInput(
-            f"The deadline {written.deadline_at:%Y-%m-%d %H:%M} UTC lies {late_h:.1f} hours before the start "
-            f"{from_at:%Y-%m-%d %H:%M} UTC.",
-            fix="State a later deadline_at, or deadline_hours after the start.",
-        )
-    return written.deadline_at

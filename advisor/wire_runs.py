@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from .wire import Instant, Names, Strict, Text, printable
+from .wire_base import Instant, Names, Strict, Text, printable
 
 MAX_EVENTS = 50_000  # One batch; the spool sends the rest in the next.
 

@@ -16,6 +16,7 @@ import model_price
 import model_refine
 import model_screen
 import model_simulator
+import model_wait
 import model_whole_jobs
 from harness import start
 from model_data import recorded_sets
@@ -29,6 +30,7 @@ FIGURES = (
     model_whole_jobs.figures,
     model_simulator.figures,
     model_screen.figures,
+    model_wait.figures,
     model_portfolio.figures,
     model_refine.figures,
 )

@@ -48,5 +48,6 @@ def _valued_usd(placement: Placement, hazard_per_hour: float) -> float:
     gap = np.asarray([pool.gap_hours])
     case = placement.mean_case(hazard, gap)
     price = np.asarray([pool.price_usd_per_hour])
-    valued = placement.outcome(case, price, placement.first_wait_chance * gap).effective_usd_per_gpu_hour
+    wait = placement.first_wait_chance * placement.first_wait_mean(gap)
+    valued = placement.outcome(case, price, wait).effective_usd_per_gpu_hour
     return float(valued[0]) * placement.useful_gpu_hours

@@ -105,8 +105,9 @@ def drawn_courses(
     price = drawn_prices(placement, luck)
     chance = placement.first_wait_chance
     drawn_case = placement.drawn_case(hazard, gap, luck)
-    mean = placement.outcome(mean_case, price, chance * gap)
-    drawn = placement.outcome(drawn_case, price, first_waits(chance, gap, luck))
+    wait = placement.first_wait_mean(gap)
+    mean = placement.outcome(mean_case, price, chance * wait)
+    drawn = placement.outcome(drawn_case, price, first_waits(chance, wait, luck))
     return DrawnCourses(
         placement=placement,
         mean=mean,

@@ -62,6 +62,7 @@ class PoolStatistics:
     own_preemptions: int = 0  # Of the pool itself, where evidence is borrowed and the counts are others'.
     own_exposure_hours: float = 0.0
     billing: BillingRule = EVERY_SECOND  # Its provider's.
+    first_wait_hours: float | None = None  # Mean, where capacity is absent now and forecast.
     prices: PriceOutlook | None = None  # To come; without one, the mean and spread above foretell it.
 
     def hazard_quantile_per_hour(self, probability: float) -> float:

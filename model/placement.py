@@ -49,13 +49,11 @@ class SideCosts:
         """Return the job's overheads with its checkpoints as far away as they are."""
         if self.save_lag_hours == 0 and self.restore_hours == 0:
             return job.overheads
-        stated = job.overheads
+        stated, lag_s = job.overheads, self.save_lag_hours * SECONDS_PER_HOUR
         return replace(
             stated,
-            save_lag_s=stated.save_lag_s + self.save_lag_hours * SECONDS_PER_HOUR,
-            emergency_save_s=None
-            if stated.emergency_save_s is None
-            else stated.emergency_save_s + self.save_lag_hours * SECONDS_PER_HOUR,
+            save_lag_s=stated.save_lag_s + lag_s,
+            emergency_save_s=stated.emergency_save_s and stated.emergency_save_s + lag_s,
             restore_s=stated.restore_s + self.restore_hours * SECONDS_PER_HOUR,
         )
 
@@ -112,6 +110,13 @@ class Placement:
             return 1.0 - pool.available_share
         gone = pool.hazard_per_hour * pool.gap_hours  # Gaps for each hour of life, alternating for long.
         return gone / (1.0 + gone)
+
+    def first_wait_mean(self, gap_hours: Floats) -> Floats:
+        """Return mean first waits where capacity is absent, as doubtful as the mean gaps given."""
+        pool = self.statistics
+        if pool.first_wait_hours is None or pool.gap_hours <= 0 or pool.available_now is not False:
+            return gap_hours
+        return gap_hours * (pool.first_wait_hours / pool.gap_hours)
 
     def moved_usd(self, preemptions: Floats) -> Floats:
         """Return USD for bytes that leave a region: the data, each save, a restore after each preemption."""

@@ -107,7 +107,7 @@ def mean_cost(job: Job, statistics: PoolStatistics, side: SideCosts) -> tuple[fl
     gap, price = np.asarray([statistics.gap_hours]), np.asarray([statistics.price_usd_per_hour])
     with np.errstate(over="ignore", invalid="ignore"):  # A pool where the job never ends.
         case = placement.mean_case(hazard, gap)
-        found = placement.outcome(case, price, placement.first_wait_chance * gap)
+        found = placement.outcome(case, price, placement.first_wait_chance * placement.first_wait_mean(gap))
     valued = float(found.effective_usd_per_gpu_hour[0]) * placement.useful_gpu_hours
     wall = float(found.wall_hours[0])
     return (valued, wall) if wall < LONGEST_HOURS else (float("inf"), float("inf"))

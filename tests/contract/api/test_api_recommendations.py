@@ -171,7 +171,7 @@ def test_an_unknown_recommendation_is_not_found(http):
 
 
 def test_every_figure_used_is_listed_with_its_source_and_whose_it_is(http, spec):
-    # Data in us-west-2: a move to us-east-1, its rate, storage, notice and refund of spot, on-demand of both.
+    # Data in us-west-2: a move to us-east-1, its rate, storage, notice of spot, on-demand of both regions.
     spec["data"] = {"dataset_bytes": 500_000_000_000, "provider": "aws", "region": "us-west-2"}
     figures = {figure["name"]: figure for figure in ask(http, spec).json()["figures"]}
     assert set(figures) == {
@@ -179,7 +179,6 @@ def test_every_figure_used_is_listed_with_its_source_and_whose_it_is(http, spec)
         "transfer_rate",
         "storage aws",
         "notice aws",
-        "refund aws",
         "on-demand price aws us-east-1 p3.2xlarge",
         "on-demand price aws us-west-2 p3.2xlarge",
     }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.recommend import recommend
 from model.errors import InsufficientHistory
 from model.job import Constraints
-from model.market import CapacityType
+from model.market import CapacityType, Evidence
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
 
@@ -188,3 +188,27 @@ def test_where_on_demand_is_first_there_is_no_list_to_fail_over(job, spot, on_de
     found = ranked(job, [spot(price=9.0), on_demand()], tariffs)
     assert found.failover is None
     assert found.floor is None
+
+
+class Refunding:
+    """The flat tariffs, with an hour's refund."""
+
+    def __init__(self, flat):
+        self._flat = flat
+
+    def __getattr__(self, name):
+        return getattr(self._flat, name)
+
+    def refund_s(self, provider):
+        """An hour."""
+        return self._flat._figure(f"refund {provider}", 3600.0, "s")
+
+
+def test_a_refund_counts_where_instances_were_seen_to_be_taken_back(job, spot, tariffs):
+    shaky = spot(hazard=0.5, evidence=Evidence.TENURES)
+    found = ranked(job, [shaky], Refunding(tariffs))
+    assert found.options[0].estimate.parts.refund < 0
+    assert any(figure.name == "refund aws" for figure in found.figures)
+    probed = ranked(job, [spot(hazard=0.5)], Refunding(tariffs))
+    assert probed.options[0].estimate.parts.refund == 0
+    assert not any(figure.name == "refund aws" for figure in probed.figures)
