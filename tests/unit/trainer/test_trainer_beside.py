@@ -41,8 +41,10 @@ def keeper(tmp_path, make_plan, training):
 
 
 def memory_of(pid) -> int:
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return 1024 * int(next(line.split()[1] for line in told.splitlines() if line.startswith("Pss:")))
+    """What is a process's own: the share of library pages it is charged changes with who else runs."""
+    told = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    own = [line.split()[1] for line in told if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
+    return 1024 * sum(map(int, own))
 
 
 def save(keeper, step) -> None:
