@@ -13,6 +13,9 @@ from . import format as fmt
 
 Json = Mapping[str, Any]
 WHOLE_USD = 1000.0
+COLUMNS = (
+    "If lost, go to the first with\ncapacity (closed form)", "Work", "Cost without it", "In time without it",
+)  # fmt: skip
 
 
 def failover_table(answer: Json, table: Callable[..., Table]) -> RenderableType | None:
@@ -26,7 +29,12 @@ def failover_table(answer: Json, table: Callable[..., Table]) -> RenderableType 
             f"If {found['pools'][0]['pool_id']} is lost, waiting for it costs no more than any list of up to "
             f"three pools{chance}."
         )
-    shown = table("If lost, go to the first with capacity", "Work", "Cost without it", "In time without it")
+    shown = table(
+        "If lost, go to the first with\ncapacity (closed form)",
+        "Work",
+        "Cost without it",
+        "In time without it",
+    )
     for each in found["pools"]:
         shown.add_row(
             Text(each["pool_id"]),

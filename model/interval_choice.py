@@ -83,6 +83,8 @@ def cadence_of(job: Job, interval_s: float) -> Cadence:
 def _gang_words(danger: Danger, hazard: float, beta: float) -> str:
     if danger.nodes == 1:
         return f"Preemptions come {hazard:.3g} times an hour, at any age alike."
+    if danger.of_gang:
+        return f"Capacity for the gang goes {hazard:.3g} times an hour, seen as a whole."
     return (
         f"{danger.nodes} nodes stop {hazard:.3g} times an hour, for {beta:.0%} of a node's preemptions take "
         f"them all; counting each node alone would say {danger.nodes * danger.hazard_per_hour:.3g}."
