@@ -14,32 +14,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.checkpoint.ranks import group_ranks
+    from trainer.adapters.deepspeed import SpotEngine
+    from trainer.adapters.driving import ranks_here
+    from trainer.adapters.hf import spot_train
+    from trainer.adapters.lightning import ResumableLoader, SpotCallback
     from trainer.clock import Clock
     from trainer.errors import TrainerError
     from trainer.plan import Plan, PlanError
     from trainer.session import SpotSession
 
-__all__ = ["Clock", "Plan", "PlanError", "SpotSession", "TrainerError", "group_ranks"]
+__all__ = [
+    "Clock",
+    "Plan",
+    "PlanError",
+    "ResumableLoader",  # Lightning, extra `lightning`.
+    "SpotCallback",
+    "SpotEngine",  # DeepSpeed, extra `deepspeed`.
+    "SpotSession",
+    "TrainerError",
+    "ranks_here",  # For a loop of one's own under torchrun.
+    "spot_train",  # Hugging Face, extra `hf`.
+]
 
 _PACKAGE = "lowtide_trainer"
 _HOME = {
     "Clock": "clock",
     "Plan": "plan",
     "PlanError": "errors",
+    "ResumableLoader": "adapters.lightning",
+    "SpotCallback": "adapters.lightning",
+    "SpotEngine": "adapters.deepspeed",
     "SpotSession": "session",
     "TrainerError": "errors",
-    "group_ranks": "checkpoint.ranks",
+    "ranks_here": "adapters.driving",
+    "spot_train": "adapters.hf",
 }
 
 
-_ADAPTERS = ("deepspeed", "hf", "lightning")  # `from lowtide import hf`: a module, with its extra.
-
-
 def __getattr__(name: str) -> Any:
-    if name in _ADAPTERS:
-        _load_package()
-        return importlib.import_module(f"{_PACKAGE}.adapters.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'lowtide' has no attribute {name!r}")
     _load_package()

@@ -65,6 +65,11 @@ class NoticeWatch:
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self.hear(signal.Signals(number).name)
 
+    def retake(self) -> None:
+        """Take the signals again, where a framework has put its own handlers in the place of ours."""
+        for each in self._former:
+            signal.signal(each, self._hear)
+
     def _watch(self) -> None:
         if self._watching is None:
             self._watching = threading.Thread(target=self._keep_watching, name="notice", daemon=True)

@@ -39,6 +39,7 @@ from .notice_clouds import source_of
 from .plan import Plan
 from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
 from .start import refuse_start
+from .torchrun import node_name
 
 STOPPED = 75
 COPIES_WITHIN_S = 3600.0
@@ -88,7 +89,7 @@ class SpotSession:
         self._plan, self._clock, self._ranks = plan, clock or Clock(), ranks or Alone()
         refuse_start(plan, self._clock)
         root = Path(plan.stores.local_dir)
-        self._log = log or RunLog(root / "spool", plan.run_id, plan.attempt, str(self._ranks.rank))
+        self._log = log or RunLog(root / "spool", plan.run_id, plan.attempt, node_name(None))
         where = (self._log.path.parent, plan.attempt, self._log.node)
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
         self._phase = phase or Phase(phase_path(*where))
@@ -243,6 +244,10 @@ class SpotSession:
         elif self._keeper.begin(self.step, tier) and not self._overlaps:
             self._keeper.join()
         self._cadence.saved(tier)
+
+    def retake_signals(self) -> None:
+        """Listen again, where the framework around us has taken SIGTERM for itself since we began."""
+        self._notice.retake()
 
     def before_update(self) -> None:
         """Wait until the state may change; only where the optimizer knows no `register_step_pre_hook`."""

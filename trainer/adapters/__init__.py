@@ -1,1 +1,1 @@
-"""Thin adapters: frameworks that write their own checkpoints, kept safe by ours."""
+"""Thin adapters: a session driven from the hooks of other people's training loops, each in its own extra."""

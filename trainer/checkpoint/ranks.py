@@ -6,12 +6,10 @@ Never a collective: a rank that died must not hang the others. `Alone` is a job 
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from datetime import timedelta
 from typing import Any, Protocol
-from uuid import uuid4
 
 from ..errors import TrainerError
 
@@ -149,14 +147,3 @@ def _is_of_time(trouble: RuntimeError) -> bool:
     """Tell a wait that ran out from a store that is gone, which need not be asked again."""
     words = str(trouble).lower()
     return "timeout" in words or "timed out" in words
-
-
-def group_ranks() -> Ranks:
-    """Return the ranks of torch's default process group, or one process where there is none. All must ask."""
-    distributed: Any = sys.modules.get("torch.distributed")
-    if distributed is None or not distributed.is_initialized():
-        return Alone()
-    life = [uuid4().hex]
-    distributed.broadcast_object_list(life)
-    store = distributed.distributed_c10d._get_default_store()
-    return Together(store, distributed.get_rank(), distributed.get_world_size(), life[0])

@@ -1,23 +1,35 @@
-"""A DeepSpeed engine. pip install 'lowtide[deepspeed]'"""
+"""A DeepSpeed engine under a plan, started by torchrun. Extra `deepspeed`; on CPU DS_ACCELERATOR=cpu."""
 
 import os
 
+import deepspeed
 import torch
-from deepspeed import initialize
 
-from lowtide import Plan, deepspeed
+from lowtide import Plan, SpotEngine
 
-STEPS = 200
-CONFIG = {"train_batch_size": 64, "optimizer": {"type": "AdamW", "params": {"lr": 1e-3, "torch_adam": True}}}
+STEPS, ACCUMULATED = 40, 2
+CONFIG = {
+    "train_micro_batch_size_per_gpu": 16,
+    "gradient_accumulation_steps": ACCUMULATED,
+    "optimizer": {"type": "AdamW", "params": {"lr": 1e-2, "torch_adam": True}},
+    "scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 10, "warmup_max_lr": 1e-2}},
+    "gradient_clipping": 1.0,
+}
 
-model = torch.nn.Sequential(torch.nn.Linear(32, 256), torch.nn.ReLU(), torch.nn.Linear(256, 1))
-engine, *_ = initialize(model=model, model_parameters=model.parameters(), config=CONFIG)
 
-with deepspeed.SpotEngine(Plan.read(os.environ["LOWTIDE_PLAN"]), engine) as spot:
-    while spot.step < STEPS:
-        spot.begin_step()
-        batch = torch.randn(64, 32)
-        loss = (engine(batch) - batch.sum(1, keepdim=True)).pow(2).mean()
-        engine.backward(loss)
-        engine.step()
-        spot.end_step(loss=loss.item(), tokens=64)
+def main():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(16, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
+    engine = deepspeed.initialize(model=model, config=CONFIG)[0]
+    with SpotEngine(engine, Plan.read(os.environ["LOWTIDE_PLAN"]), config={"seed": 0}) as spot:
+        for step in spot.steps(STEPS):
+            for part in range(ACCUMULATED):
+                chance = torch.Generator().manual_seed(step * ACCUMULATED + part)
+                inputs = torch.randn(16, 16, generator=chance)
+                loss = (spot(inputs).squeeze() - inputs.sum(1)).square().mean()
+                spot.backward(loss)
+                spot.step()
+
+
+if __name__ == "__main__":
+    main()

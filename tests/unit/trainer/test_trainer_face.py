@@ -102,6 +102,7 @@ def test_the_face_offers_a_few_names_and_loads_none_of_them():
     )
     done = run(sys.executable, "-c", program, cwd="/")
     assert done.stdout == (
-        "['Clock', 'Plan', 'PlanError', 'SpotSession', 'TrainerError', 'group_ranks'] []\nFalse True\n"
+        "['Clock', 'Plan', 'PlanError', 'ResumableLoader', 'SpotCallback', 'SpotEngine', "
+        "'SpotSession', 'TrainerError', 'ranks_here', 'spot_train'] []\nFalse True\n"
     ), done.stderr
     assert "module 'lowtide' has no attribute 'Trainer'" in done.stderr
