@@ -6,6 +6,7 @@ and the database's complaints are handled once. No question about the market is 
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,7 @@ class StoreCore:
         self._cursors: dict[int, duckdb.DuckDBPyConnection] = {}  # By thread.
         self._writing = threading.RLock()
         self._depth = 0  # Guarded by `_writing`: how many transactions of ours are nested.
+        self._holder: int | None = None  # The thread that is inside one.
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
         self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series with prices.
         self._dirty = False  # Whether days wait to be added up.
@@ -118,8 +120,12 @@ class StoreCore:
         self, script: str, incoming: Mapping[str, pa.Table] | None = None, **params: object
     ) -> pa.Table:
         """Run sql/writes/<script>.sql in a transaction, with `incoming` tables by name."""
-        with self._given(incoming or {}, lock=script):
-            return self._script(script, **params)
+
+        def once() -> pa.Table:
+            with self._found(incoming or {}):
+                return self._script(script, **params)
+
+        return self.settle(script, once)
 
     @contextmanager
     def _given(self, tables: Mapping[str, pa.Table], *, lock: str) -> Iterator[None]:
@@ -144,13 +150,16 @@ class StoreCore:
         return database.run(self._cursor(), database.sql(f"writes/{script}"), params)
 
     def settle(self, lock: str, write: Callable[[], T]) -> T:
-        """What `write` gives, inside one transaction; again where another writer of a lake came between."""
-        for pause_s in PAUSES_S:
+        """What `write` gives, inside one transaction; again where another writer of a lake came between.
+
+        Inside a transaction of this thread's it runs once: what conflicts then is the whole of it.
+        """
+        for pause_s in () if self._holder == threading.get_ident() else PAUSES_S:
             try:
                 with self.transaction(lock):
                     return write()
             except database.WriteConflict:
-                time.sleep(pause_s)
+                time.sleep(pause_s * random.uniform(0.5, 1.5))  # So that two writers part.
         with self.transaction(lock):
             return write()
 
@@ -170,19 +179,26 @@ class StoreCore:
             cursor = self._cursor()
             if self._depth == 0:
                 cursor.begin()
+                self._holder = threading.get_ident()
             self._depth += 1
             try:
                 yield cursor
             except BaseException:
-                self._depth -= 1
+                self._leave()
                 if self._depth == 0:
                     self._series.clear()  # Numbers given in it were not kept.
                     self._tellers = {}
                     _roll_back(cursor)
                 raise
-            self._depth -= 1
+            self._leave()
             if self._depth == 0:
                 cursor.commit()
+
+    def _leave(self) -> None:
+        """One transaction less; the last one that ends leaves the store to any thread."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._holder = None
 
 
 @contextmanager

@@ -76,7 +76,8 @@ class AdvisorRecords(StoreCore):
         Raises:
             ImpossibleInput: The run exists already.
         """
-        with self.transaction():
+
+        def write() -> None:
             if self.run(run_id) is not None:
                 raise ImpossibleInput(f"Run {run_id!r} exists already.", fix="Open it under a new id.")
             self.write(
@@ -84,6 +85,8 @@ class AdvisorRecords(StoreCore):
                 run_id=run_id, recommendation_id=recommendation_id, opened_at=opened_at,
                 clock=None if clock is None else json.dumps(clock, sort_keys=True), predicted=predicted,
             )  # fmt: skip
+
+        self.settle("store", write)
 
     def run(self, run_id: str) -> RunRow | None:
         """One run, or None."""

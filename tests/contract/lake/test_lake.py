@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -167,6 +168,17 @@ def test_writers_of_the_same_facts_store_them_once_and_others_all_of_theirs(sett
     with Store.open(lake, clock=lambda: FAR) as store:
         assert {q.source_id: q.rows for q in store.quality(FAR)} == {"other": 1200, "same": 1200}
         assert store.verify() == []
+
+
+def test_runs_of_ingest_that_open_and_close_at_once_all_get_numbers_of_their_own(lake):
+    # Ten runs of each of three sources; beginning one and ending one change the same table.
+    def many(name: str) -> list[int]:
+        with Store.open(lake, clock=lambda: FAR) as store:
+            return [ingest(store, Pieces([prices((0, 0, "1.25"))], source_id=name)).run_id for _ in range(10)]
+
+    with ThreadPoolExecutor(3) as threads:
+        numbers = [number for told in threads.map(many, ["one", "two", "three"]) for number in told]
+    assert len(set(numbers)) == 30
 
 
 def test_a_killed_writer_loses_no_acknowledged_row_and_holds_up_nobody(setting, lake):
