@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from .errors import EventError
-from .fields import Count, Ordinal, Seconds, read, schema_of
+from .fields import AtLeast, Count, Ordinal, Seconds, read, schema_of
 
 SCHEMA_VERSION = 1
 
@@ -57,6 +57,16 @@ class Captured:
     seconds: Seconds
     bytes: Count
     tier: Literal["W", "F", "E"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """The codec of a save was chosen by measurement; written with its commit."""
+
+    step: Count
+    codec: str
+    ratio: Annotated[float, AtLeast(0)] | None  # Times smaller, on a sample; null where none was taken.
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +145,7 @@ class Ended:
 SHAPES: dict[str, type] = {
     shape.__name__.lower(): shape
     for shape in (
-        Started, Step, Captured, Committed, Replicated, Notice, Restored, Waiting, Preempted, Ended,
+        Started, Step, Captured, Coded, Committed, Replicated, Notice, Restored, Waiting, Preempted, Ended,
     )
 }  # fmt: skip
 

@@ -84,7 +84,7 @@ class PlanCheckpoint:
     max_lost_work_s: Seconds | None
     asynchronous: bool
     delta: bool
-    codec: Literal["none"]
+    codec: Literal["none", "auto", "s2z", "s4z"]  # Of full and emergency saves; see `checkpoint.codec`.
     allow_inexact: bool
     retention: Ordinal  # Newest generations kept.
 

@@ -27,7 +27,8 @@ import torch
 
 from .cadence import Cadence
 from .checkpoint.capture import Stateful, TrainingState, weights_sha256
-from .checkpoint.keeper import Keeper, Tier
+from .checkpoint.keeper import Keeper
+from .checkpoint.ledger import Tier
 from .checkpoint.ranks import Alone, Ranks
 from .clock import Clock
 from .directive import DirectiveWatch

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.reading import Reader, read_root
-from trainer.checkpoint.saver import Committed, Save, Saver
+from trainer.checkpoint.saver import Saver
+from trainer.checkpoint.saves import Committed, Save
 from trainer.checkpoint.stores import Store
 
 KEYRING = Keyring([b"k" * 32])

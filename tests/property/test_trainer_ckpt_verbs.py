@@ -16,7 +16,7 @@ from trainer.checkpoint.cli import WORDS, main
 from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.layout import generations, manifest_key
 from trainer.checkpoint.manifest import root_from_bytes
-from trainer.checkpoint.saver import Save
+from trainer.checkpoint.saves import Save
 from trainer.checkpoint.stores import open_store
 
 OLD, NEW = "11" * 32, "22" * 32

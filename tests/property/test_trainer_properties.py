@@ -20,7 +20,8 @@ from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.frames import cut
 from trainer.checkpoint.ranks import Alone
 from trainer.checkpoint.restore import restore
-from trainer.checkpoint.saver import Save, Saver
+from trainer.checkpoint.saver import Saver
+from trainer.checkpoint.saves import Save
 from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.tree import Tensors, decode, encode
 from trainer.checkpoint.verify import list_checkpoints

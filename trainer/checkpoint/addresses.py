@@ -22,22 +22,38 @@ def urls(plan: Plan) -> list[str]:
     return [plan.stores.local_dir, *shared] if is_alone else shared
 
 
+def far_url(plan: Plan, rank: int = 0) -> str | None:
+    """Return the address of the store that a machine's loss does not reach, where this rank copies there.
+
+    None where there is none, or where checkpoints are committed there.
+    """
+    near, *others = urls(plan)
+    is_copied = bool(others) and near == plan.stores.local_dir and rank == 0
+    return open_store(others[0]).url if is_copied else None
+
+
 def open_stores(plan: Plan) -> list[Store]:
     """Return the stores at them."""
     return [open_store(url) for url in urls(plan)]
 
 
-def take_leases(stores: Sequence[Store], attempt: int) -> None:
-    """Fence older attempts out, wherever checkpoints go; a replica that cannot be reached is no obstacle.
+def take_leases(stores: Sequence[Store], attempt: int, life: str) -> list[str]:
+    """Fence older attempts and lives out, wherever checkpoints go.
+
+    Returns:
+        The addresses of replicas that could not be reached: no obstacle, and taken before the first copy.
 
     Raises:
         FencedOut: A newer attempt has one of them.
         StoreTrouble: One that must answer does not.
     """
+    owed = []
     for number, store in enumerate(stores):
         try:
-            take(store, attempt)
+            take(store, attempt, life)
         except StoreTrouble as trouble:
             if number < MUST_ANSWER:
                 raise
+            owed.append(store.url)
             print(f"lowtide-run: {trouble}", file=sys.stderr)
+    return owed

@@ -15,18 +15,18 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from ..errors import OtherTraining
 from .arena import Arena, TensorSlot, place
+from .saves import CaptureRung as Rung
 from .tree import Tensors, encode, is_sharded, local_of
 
 HEADER_VERSION = 2
 SMALL_ELEMENTS = 1 << 10  # Copied at once: not worth a thread.
-Rung = Literal["exact", "bf16_moments", "bf16_weights"]
 
 
 class Stateful(Protocol):

@@ -6,8 +6,9 @@
 
 The high bytes of neighbouring weights are alike and the low ones are noise; side by side they compress.
 Ten steps of training move a bf16 weight by none or a few of its smallest steps, so the distance from a
-keyframe is mostly zero. On fp32 moments neither pays: 1.2 was measured, so full saves are raw unless the
-uplink is slower than the codec. numpy and zstandard are loaded when first used: a plain save needs neither.
+keyframe is mostly zero. On fp32 moments neither pays much: 1.2 was measured, so that full saves are raw
+unless store or uplink are slower than the codec (`choosing`). numpy and zstandard are loaded when first
+used: a plain save needs neither.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any, Literal
 Codec = Literal["raw", "s2z", "s4z", "d2z"]
 CODECS: tuple[Codec, ...] = ("raw", "s2z", "s4z", "d2z")
 LEVEL = 1  # zstd-3 was rarely better on shuffled bytes.
-SAMPLE_BYTES = 1 << 18
 
 
 class BadCode(Exception):
@@ -57,18 +57,6 @@ def decode_into(codec: Codec, stored: memoryview, buffer: memoryview, base: memo
         distance = _unzigzag(bytes_.view(np.uint16))
         bytes_ = _unordered(distance + _ordered(_base(base, len(buffer)))).view(np.uint8)
     np.frombuffer(buffer, dtype=np.uint8)[:] = bytes_
-
-
-def worth_it(plain: memoryview, *, uplink_bytes_per_s: float, codec_bytes_per_s: float) -> bool:
-    """Tell whether shuffling and compressing makes a save arrive earlier; the ratio is sampled, not assumed.
-
-    Compressing and sending overlap, so it pays where the slower of the two is faster than sending raw.
-    """
-    sample = plain[: min(len(plain), SAMPLE_BYTES) // 4 * 4]
-    if not len(sample) or uplink_bytes_per_s <= 0:
-        return False
-    ratio = len(sample) / len(encode("s4z", sample))
-    return min(codec_bytes_per_s, ratio * uplink_bytes_per_s) > uplink_bytes_per_s
 
 
 def _pack(bytes_: Any, width: int) -> bytes:

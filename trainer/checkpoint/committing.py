@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import TrainerError
 from ..fields import to_dict
 from .manifest import Parent, RankEntry
 from .ranks import RankLost, Ranks
-from .saver import Committed, Save
+from .saves import Committed, Save
 from .writing import Writing
 
 
-def commit_together(ranks: Ranks, writing: Writing, save: Save) -> Committed | None:
-    """Write this rank's part and see the save committed; return it on rank 0, None on the others.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What rank 0 knows of a save's time, for every rank."""
+
+    commit_s: float
+    copy_bytes_per_s: float | None  # A rank's share of the way that all blocks are copied over.
+
+
+def commit_together(ranks: Ranks, writing: Writing, save: Save) -> tuple[Committed | None, Taken]:
+    """Write this rank's part and see the save committed; return what was, on rank 0, None on the others.
 
     Raises:
         RankLost: Another rank could not write its part, or is gone.
@@ -21,11 +30,15 @@ def commit_together(ranks: Ranks, writing: Writing, save: Save) -> Committed | N
     """
     entries = _write_together(ranks, writing, save)
     done = writing.commit(save.save_id, entries) if ranks.rank == 0 else None
-    told = None if done is None else {"generation": done.manifest.generation, "sha256": done.sha256}
+    told: Any = None
+    if done is not None:
+        parent = {"generation": done.manifest.generation, "sha256": done.sha256}
+        taken = Taken(commit_s=done.commit_s, copy_bytes_per_s=save.uplink_bytes_per_s)
+        told = {"parent": parent, "taken": asdict(taken)}
     told = ranks.gather(f"committed-{save.save_id}", told)[0]
     if done is None:
-        writing.learn(save.save_id, Parent(**told))
-    return done
+        writing.learn(save.save_id, Parent(**told["parent"]))
+    return done, Taken(**told["taken"])
 
 
 def _write_together(ranks: Ranks, writing: Writing, save: Save) -> list[RankEntry]:

@@ -37,7 +37,8 @@ from .crypt import Keyring
 from .dcp_metadata import Stored, from_json, to_json
 from .layout import generations
 from .reading import Reader, Root, read_root
-from .saver import Committed, Save, Saver
+from .saver import Saver
+from .saves import Committed, Save
 from .scatter import Scatter, Wanted
 from .stores import open_store
 from .targets import bytes_of

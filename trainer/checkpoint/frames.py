@@ -1,4 +1,4 @@
-"""Blocks on their way into a blob, and back: cut, hashed, named, coded, sealed — opened, decoded, verified.
+"""Blocks on their way into a blob: cut, hashed, named, coded, sealed. `opening` is the way back.
 
 A block that the run already holds is named again and not written again: frozen layers and LoRA bases cost
 a save nothing. Dense AdamW state never repeats (0.0 % of its blocks after one step), so nothing cleverer
@@ -8,19 +8,19 @@ one is written, in buffers made once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
-from typing import Any
 
 import xxhash
 from blake3 import blake3
-from cryptography.exceptions import InvalidTag
 
-from .codec import BadCode, Codec, decode_into, encode
+from .choosing import Pace
+from .codec import Codec, encode
 from .crypt import SALT_BYTES, TAG_BYTES, RunSecret, nonce_of
-from .manifest import Block, Place
+from .manifest import Block, Place, RankManifest
 from .stores import Store, Upload
 
 BLOCK_BYTES = 4 << 20
@@ -38,6 +38,16 @@ class Known:
     block: Block
     salt: str | None
     place: Place
+
+
+def known_of(rank: RankManifest) -> dict[str, Known]:
+    """Return a rank's blocks by address, deltas left out: those mean nothing without their keyframe."""
+    salts = rank.salts
+    return {
+        block.address: Known(block, None if block.salt is None else salts[block.salt], place)
+        for block, place in zip(rank.blocks, rank.places, strict=True)
+        if block.codec != "d2z"
+    }
 
 
 def associated(run_id: str, address: str, codec: Codec) -> bytes:
@@ -87,7 +97,7 @@ class FrameWriter:
             self._buffers.put(bytearray(BLOCK_BYTES + TAG_BYTES))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="seal")
         self.salts: list[str] = [salt.hex()]
-        self.written_bytes = 0
+        self.pace, self._began = Pace(), time.perf_counter()
 
     def add(
         self,
@@ -113,10 +123,23 @@ class FrameWriter:
     def _seal(
         self, plain: memoryview, counter: int, codec: Codec, base: memoryview | None
     ) -> tuple[Block, memoryview | bytes | None, bytearray | None]:
+        began = time.perf_counter()
         address = blake3(plain, key=self._key).hexdigest() if self._key else blake3(plain).hexdigest()
         if address in self._known:
             return self._known[address].block, None, None
+        coding = time.perf_counter()
         stored = encode(codec, plain, base)
+        coded = time.perf_counter()
+        self.pace.plain_bytes += len(plain)
+        self.pace.coding_s += coded - coding
+        try:
+            return self._sealed(plain, stored, address, counter, codec)
+        finally:
+            self.pace.hashing_s += coding - began + time.perf_counter() - coded
+
+    def _sealed(
+        self, plain: memoryview, stored: memoryview | bytes, address: str, counter: int, codec: Codec
+    ) -> tuple[Block, memoryview | bytes | None, bytearray | None]:
         if codec != "raw" and len(stored) >= len(plain):
             codec, stored = "raw", plain
         xxh3 = xxhash.xxh3_128_hexdigest(plain)
@@ -154,78 +177,25 @@ class FrameWriter:
         return replace(held.block, salt=self.salts.index(held.salt)), held.place
 
     def _write(self, frame: memoryview | bytes) -> None:
+        began = time.perf_counter()
         if self._upload is None:
             self._upload = self._store.begin(self._blob)
         self._upload.write(frame)
         self._offset += len(frame)
-        self.written_bytes += len(frame)
+        self.pace.stored_bytes += len(frame)
+        self.pace.writing_s += time.perf_counter() - began
 
     def commit(self) -> None:
         """Make the blob durable; it stands when this returns."""
         self._pool.shutdown()
+        began = time.perf_counter()
         if self._upload is not None and not self._upload.commit():
             raise BadBlock(f"{self._blob} exists already, from another save of the same name")
+        self.pace.writing_s += time.perf_counter() - began
+        self.pace.seconds = time.perf_counter() - self._began
 
     def abort(self) -> None:
         """Leave nothing behind."""
         self._pool.shutdown(cancel_futures=True)
         if self._upload is not None:
             self._upload.abort()
-
-
-class FrameOpener:
-    """Opens frames of one run: decrypts, decodes and verifies them."""
-
-    def __init__(self, run_id: str, secret: RunSecret | None, salts: tuple[str, ...]) -> None:
-        self._run_id, self._secret = run_id, secret
-        self._ciphers: list[Any] = [
-            None if secret is None else secret.cipher(bytes.fromhex(salt)) for salt in salts
-        ]
-
-    def open_into(
-        self,
-        block: Block,
-        frame: memoryview,
-        buffer: memoryview,
-        base: memoryview | None = None,
-        *,
-        thoroughly: bool = False,
-    ) -> None:
-        """Write a block's plain bytes into `buffer`, of its size, and verify them.
-
-        A sealed frame is authenticated by its cipher and bound to its address, so xxh3 over the plain bytes
-        completes the proof; an open one is verified against its BLAKE3 address, as is any with `thoroughly`.
-
-        Raises:
-            BadBlock: It does not open, decode or verify. The buffer then holds anything.
-        """
-        stored: memoryview | bytes = frame
-        if block.salt is not None:
-            bound = associated(self._run_id, block.address, block.codec)
-            stored = self._decrypt(block, frame, bound, buffer if block.codec == "raw" else None)
-        if not (block.salt is not None and block.codec == "raw"):
-            try:
-                decode_into(block.codec, memoryview(stored), buffer, base)
-            except BadCode as trouble:
-                raise BadBlock(f"block {block.address[:16]} does not decode: {trouble}") from None
-        self._verify(block, buffer, thoroughly or block.salt is None)
-
-    def _decrypt(self, block: Block, frame: memoryview, bound: bytes, into: memoryview | None) -> bytes:
-        try:
-            cipher, nonce = self._ciphers[block.salt or 0], nonce_of(block.counter or 0)
-            if into is None:
-                return bytes(cipher.decrypt(nonce, frame, bound))
-            cipher.decrypt_into(nonce, frame, bound, into)
-        except (InvalidTag, ValueError, AttributeError, IndexError):
-            raise BadBlock(f"block {block.address[:16]} does not open: it was changed or cut") from None
-        return b""
-
-    def _verify(self, block: Block, plain: memoryview, thoroughly: bool) -> None:
-        if xxhash.xxh3_128_hexdigest(plain) != block.xxh3:
-            raise BadBlock(f"block {block.address[:16]} has changed content")
-        if not thoroughly:
-            return
-        key = None if self._secret is None else self._secret.address_key
-        address = blake3(plain, key=key).hexdigest() if key else blake3(plain).hexdigest()
-        if address != block.address:
-            raise BadBlock(f"block {block.address[:16]} has other content than its name says")

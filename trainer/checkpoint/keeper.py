@@ -9,56 +9,55 @@ its way no other begins: the arena is one, and whoever saves too often is told s
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
-from typing import Literal
+from functools import partial
+from itertools import count
 from uuid import uuid4
 
 from ..crash import crash_point
-from ..errors import TrainerError
 from ..known import refuse_rolled_back
 from ..plan import Plan
 from ..runlog import RunLog
-from .addresses import open_stores, take_leases, urls
+from .addresses import far_url, open_stores, take_leases
 from .arena import Arena
-from .capture import Captured, Rung, TrainingState, copy
-from .committing import commit_together
+from .capture import Captured, TrainingState, copy
 from .crypt import Keyring
-from .ladder import Choice, Speeds, choose
+from .emergency import CAPTURED, NEW_WRITER_S, OF_TIER, agree, flush_of, is_too_late, rungs_of
+from .ladder import Choice
 from .lease import refuse_zombie
+from .ledger import Ledger, Tier
 from .ranks import Alone, Ranks
 from .replicate import Replicated
 from .restore import Restored, restore
-from .saver import Committed, Save
-from .writing import InProcess, Process, WriterLost, Writing
+from .saves import CaptureRung, Save
+from .scribe import Scribe
+from .telling import Telling
+from .writing import WriterLost
 
-Tier = Literal["W", "F", "E"]
-SPEEDS_KEPT = 30
 HEADER_ROOM_BYTES = 1 << 20
-RUNGS: dict[Tier, Rung] = {"F": "exact", "W": "bf16_weights", "E": "exact"}
 
 
 class Keeper:
     """The checkpoints of one attempt, as one rank of it."""
 
     def __init__(self, plan: Plan, state: TrainingState, log: RunLog, ranks: Ranks | None = None) -> None:
-        self._plan, self._state, self._log, self._ranks = plan, state, log, ranks or Alone()
-        self._beside = self._ranks.beside()  # For the thread that saves.
+        self._plan, self._state, self._ranks = plan, state, ranks or Alone()
         self._arena = Arena()
-        self._writing: Writing | None = None
+        self._telling = Telling(log, open_stores(plan)[0].url)
+        self.ledger = Ledger(far_url(plan, self._ranks.rank), retention=plan.checkpoint.retention)
+        self._rungs = partial(rungs_of, state, self.ledger, self._ranks, plan.checkpoint.allow_inexact)
+        self._scribe = Scribe(plan, self._ranks, self._arena, self._replicated)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
         self._under_way: Future[None] | None = None
+        self._begun = (0, 0.0)  # Bytes of the save on its way, and when it began.
         self._copied = threading.Event()
         self._copied.set()
         self._blocked_s = 0.0
         self._captured: tuple[int, int, Tier] | None = None  # Step, bytes and tier of a copy not yet joined.
-        self._newest: int | None = None  # Generation of what was restored or committed last.
-        self._taken: list[tuple[int, float]] = []  # Bytes and seconds of each save, commit included.
-        self._life, self._count = uuid4().hex[:12], 0
+        self._life, self._numbers = uuid4().hex[:12], count(1)
         self.saved_step = 0  # A state after no step is not worth a checkpoint.
         self.saved_exactly = True
 
@@ -73,10 +72,10 @@ class Keeper:
             NoValidCheckpoint, OtherTraining, KeyTrouble: As `restore.restore` says.
             FencedOut: A newer attempt has taken over.
         """
-        began, stores = time.perf_counter(), open_stores(self._plan)
+        began, stores, owed = time.perf_counter(), open_stores(self._plan), list[str]()
         self._life = self._ranks.gather("life", self._life)[0]
         if self._ranks.rank == 0:
-            take_leases(stores, self._plan.attempt)
+            owed = take_leases(stores, self._plan.attempt, self._life)
             refuse_rolled_back(stores, known or {})
         found = restore(
             stores,
@@ -86,51 +85,20 @@ class Keeper:
             keyring=Keyring.read(self._plan.stores.key_ref),
             allow_inexact=self._plan.checkpoint.allow_inexact,
         )
-        self._writing = self._open_writing()
+        self._scribe.open(self._life, owed)
         if found is not None:
             self._go_on_from(found, stores[found.store].url, time.perf_counter() - began)
         return found
 
-    def _open_writing(self) -> Writing:
-        kind = Process if self._plan.checkpoint.asynchronous else InProcess
-        url, *others = urls(self._plan)
-        settings = {
-            "url": url,
-            "replicas": others if self._ranks.rank == 0 else [],
-            "run_id": self._plan.run_id,
-            "epoch": self._plan.attempt,
-            "key_ref": self._plan.stores.key_ref,
-            "rank": self._ranks.rank,
-            "world_size": self._ranks.world_size,
-            "retention": self._plan.checkpoint.retention,
-            "wrapped": None,
-        }
-        if self._ranks.rank == 0:
-            writing: Writing = kind(self._arena, settings, self._replicated)
-            if self._ranks.world_size > 1:
-                self._ranks.gather("secret", writing.wrapped())
-            return writing
-        secret = self._ranks.gather("secret", None)[0]
-        return kind(self._arena, {**settings, "wrapped": secret}, self._replicated)
-
-    def _replicated(self, copy: Replicated) -> None:
-        self._log.write("replicated", **asdict(copy))
-
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         manifest = found.manifest
-        where = url if found.store else None
-        self._the_writing.adopt(manifest.generation, sorted(found.damaged), where)
-        self._newest = None if found.store else manifest.generation
+        self._scribe.go_on_from(manifest.generation, sorted(found.damaged), url if found.store else None)
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
-        self._log.write(
-            "restored",
-            step=manifest.step,
-            generation=manifest.generation,
-            sha256=found.root.sha256,
-            seconds=seconds,
-            bytes=found.read_bytes,
-            from_url=f"{url.rstrip('/')}/{found.root.key}",
-        )
+        self._telling.restored(found, url, seconds)
+
+    def _replicated(self, copy: Replicated) -> None:
+        self.ledger.copied(copy)
+        self._telling.replicated(copy)
 
     def warm(self) -> None:
         """Make the arena's pages beforehand, beside the training; the optimizer must have its state."""
@@ -141,7 +109,7 @@ class Keeper:
         """Whether a save is on its way."""
         return self._under_way is not None and not self._under_way.done()
 
-    def begin(self, step: int, tier: Tier, rung: Rung | None = None) -> bool:
+    def begin(self, step: int, tier: Tier, rung: CaptureRung | None = None) -> bool:
         """Start to save the state after `step` steps; False where a save is on its way already.
 
         Rank 0 decides for all: where another rank's part is still on its way, that one waits for it.
@@ -153,22 +121,28 @@ class Keeper:
         self.check()
         began = time.perf_counter()
         self._log_captured()
-        captured = self._state.capture(step, self._arena, rung or RUNGS[tier])
-        self._count += 1
-        save = Save(
-            save_id=f"{self._plan.attempt:06d}-{step:09d}-{tier}-{self._life}-{self._count:04d}",
-            step=step,
+        captured = self._state.capture(step, self._arena, rung or OF_TIER[tier])
+        save = self._order(captured, tier)
+        self._copied.clear()
+        self._begun = captured.bytes, began
+        self._under_way = self._pool.submit(self._save, captured, save, began)
+        self._captured, self._blocked_s = (step, captured.bytes, tier), time.perf_counter() - began
+        return True
+
+    def _order(self, captured: Captured, tier: Tier) -> Save:
+        name = f"{self._plan.attempt:06d}-{captured.step:09d}-{tier}-{self._life}-{next(self._numbers):04d}"
+        return Save(
+            save_id=name,
+            step=captured.step,
             tier=tier,
             exact=captured.rung == "exact",
             config_digest=self._state.config_digest,
             payload_bytes=captured.payload_bytes,
             header_bytes=len(captured.header),
             cuts=captured.cuts,
+            codec=self._plan.checkpoint.codec,
+            uplink_bytes_per_s=self.ledger.copy_bytes_per_s(self._ranks.world_size),
         )
-        self._copied.clear()
-        self._under_way = self._pool.submit(self._save, captured, save, began)
-        self._captured, self._blocked_s = (step, captured.bytes, tier), time.perf_counter() - began
-        return True
 
     def join(self) -> None:
         """Wait until what is being saved may be changed."""
@@ -181,8 +155,7 @@ class Keeper:
 
     def _log_captured(self) -> None:
         if self._captured is not None:
-            step, size, tier = self._captured
-            self._log.write("captured", step=step, seconds=self._blocked_s, bytes=size, tier=tier)
+            self._telling.captured(*self._captured, self._blocked_s)
             self._captured = None
 
     def check(self) -> None:
@@ -192,23 +165,24 @@ class Keeper:
             FencedOut: A newer attempt has committed.
             OSError, StoreTrouble, WriterLost: The save did not come to be; what was committed stands.
         """
-        done = self._under_way
-        if done is not None and done.done():
-            self._under_way = None
+        if not self.is_busy:
+            self._result()
+
+    def _result(self) -> None:
+        done, self._under_way = self._under_way, None
+        if done is not None:
             done.result()
 
     def refuse_zombie(self) -> None:
-        """Raise FencedOut where a newer attempt has taken over."""
-        refuse_zombie(open_stores(self._plan)[0], self._plan.attempt)
+        """Raise FencedOut where a newer attempt or life has taken over."""
+        refuse_zombie(open_stores(self._plan)[0], self._plan.attempt, self._life)
 
     def finish(self) -> None:
         """Wait for the save on its way; raises what `check` does."""
         self.join()
-        if self._under_way is not None:
-            done, self._under_way = self._under_way, None
-            done.result()
+        self._result()
 
-    def save(self, step: int, tier: Tier = "F", rung: Rung | None = None) -> None:
+    def save(self, step: int, tier: Tier = "F", rung: CaptureRung | None = None) -> None:
         """Commit the state after `step` steps before returning, unless it is committed already."""
         self.finish()
         if step == self.saved_step and (self.saved_exactly or tier == "W"):
@@ -221,30 +195,36 @@ class Keeper:
         self._log_captured()
 
     def emergency(self, step: int, left_s: float) -> Choice:
-        """Save as much as still fits, before the machine is taken; return what was chosen.
+        """Save the best that still fits, before the machine is taken; return what was chosen, by all ranks.
 
-        A save on its way is finished first: the arena is one, and what it holds is nearly safe. Where the
-        plan allows no inexact checkpoints a smaller rung would help nobody, and the exact one is tried.
+        Where the plan allows no inexact checkpoints a smaller rung would help nobody, and the exact one is
+        tried though it may not fit.
+
+        Raises:
+            RankLost: A rank did not say in time what it could do.
         """
         until = time.monotonic() + left_s
-        self.finish()
+        self._finish_or_give_up(left_s)
         if step == self.saved_step and self.saved_exactly:
             return Choice(rung="exact", reason="This step is committed already.")
-        choice = choose(until - time.monotonic(), self._rungs(), self._speeds())
-        if not self._plan.checkpoint.allow_inexact:
-            choice = Choice(rung="exact", reason="Only an exact checkpoint may be restored.")
-        if choice.rung is not None:
-            self.save(step, "F" if choice.rung == "exact" else "E", choice.rung)
+        rungs = [*self._rungs(), *flush_of(self.ledger, self._ranks.rank)]
+        choice = agree(self._ranks, step, until - time.monotonic(), rungs, self.ledger)
+        if choice.rung is None and not self._plan.checkpoint.allow_inexact:
+            choice = Choice(rung="exact", reason=f"Only this one may be restored. {choice.reason}")
+        if choice.rung in CAPTURED:
+            self.save(step, *CAPTURED[choice.rung])
         return choice
 
-    def _rungs(self) -> list[tuple[Rung, int]]:
-        """Return what could be saved, the best first, with the bytes of this rank's part."""
-        rungs: tuple[Rung, ...] = ("exact", "bf16_moments", "bf16_weights")
-        return [(rung, self._state.size(rung)) for rung in rungs]
-
-    def _speeds(self) -> Speeds:
-        taken = self._taken[-SPEEDS_KEPT:]
-        return Speeds(bytes_per_s=tuple(size / seconds for size, seconds in taken if seconds > 0))
+    def _finish_or_give_up(self, left_s: float) -> None:
+        """Finish the save on its way, or make room for a smaller one where it cannot be done in time."""
+        smaller = self._rungs(overhead_s=NEW_WRITER_S) if self.is_busy and self._scribe.may_give_up else []
+        if smaller and is_too_late(self.ledger, *self._begun, left_s, smaller):
+            self.join()
+            self._scribe.give_up()
+            with contextlib.suppress(WriterLost):
+                self.finish()
+            self._scribe.renew()
+        self.finish()
 
     def _save(self, captured: Captured, save: Save, began: float) -> None:
         try:
@@ -253,63 +233,18 @@ class Keeper:
             crash_point("capture.after_copy")
         finally:
             self._copied.set()
-        done = self._commit(self._the_writing, save)
+        done, taken = self._scribe.commit(save)
+        seconds = time.perf_counter() - began
         self.saved_step, self.saved_exactly = save.step, save.exact
+        self.ledger.took(save.tier, captured.bytes, seconds, taken.commit_s)
+        self.ledger.told_copy_bytes_per_s = taken.copy_bytes_per_s
         if done is not None:
-            self._newest = done.manifest.generation
-            self._taken.append((captured.bytes, time.perf_counter() - began))
-            self._report(done, captured.bytes, time.perf_counter() - began)
-            self._sweep()
-
-    def _sweep(self) -> None:
-        """Remove what is older; where that fails the checkpoint stands all the same."""
-        try:
-            self._the_writing.sweep()
-        except (TrainerError, OSError) as trouble:
-            print(f"lowtide-run: older checkpoints were left: {trouble}", file=sys.stderr)
-
-    @property
-    def _the_writing(self) -> Writing:
-        assert self._writing is not None, "restore comes first"
-        return self._writing
-
-    def _commit(self, writing: Writing, save: Save) -> Committed | None:
-        if self._ranks.world_size > 1:
-            return commit_together(self._beside, writing, save)
-        return self._save_alone(writing, save)
-
-    def _save_alone(self, writing: Writing, save: Save) -> Committed:
-        """Save; where the writer process was killed, again with a new one: the arena still holds it all."""
-        try:
-            return writing.save(save)
-        except WriterLost:
-            writing.close()
-            self._writing = again = self._open_writing()
-            if self._newest is not None:
-                again.adopt(self._newest, [], None)
-            return again.save(replace(save, save_id=f"{save.save_id}-again"))
-
-    def _report(self, done: Committed, size: int, seconds: float) -> None:
-        manifest = done.manifest
-        self._log.write(
-            "committed",
-            step=manifest.step,
-            generation=manifest.generation,
-            epoch=manifest.epoch,
-            manifest_url=f"{open_stores(self._plan)[0].url.rstrip('/')}/{done.key}",
-            sha256=done.sha256,
-            tier=manifest.tier,
-            exact=manifest.exact,
-            bytes=size,
-            seconds=seconds,
-        )
+            self.ledger.committed(done, captured.bytes)
+            self._telling.committed(done, captured.bytes, seconds)
+            self._scribe.sweep()
 
     def close(self, within_s: float = 0.0) -> None:
         """End the writer; a save on its way is finished first, and copies are waited for so long."""
         self._pool.shutdown()
-        if self._writing is not None:
-            with contextlib.suppress(WriterLost):
-                if within_s > 0 and not self._writing.drain(within_s):
-                    print("lowtide-run: not every copy of the newest checkpoint was made", file=sys.stderr)
-            self._writing.close()
+        self._scribe.close(within_s)
         self._arena.close()

@@ -1,14 +1,17 @@
-"""The lease: which attempt may write into a store, decided by compare-and-swap.
+"""The lease: which attempt may write into a store, and which life of it, decided by compare-and-swap.
 
 The epoch is the attempt. A newer attempt takes the lease before it restores; from then on an older one, a
 zombie from before the preemption or a machine that slept, is refused whenever it asks, and it asks right
-before it commits. Between that question and the creation of a root there is a moment; what happens in it
-is caught by the root's number, which can be taken only once (`saver`).
+before it commits. Within an attempt a group of ranks may be started again, or come apart into two that do not
+see each other: each has drawn a random word, its life, and the life that took the lease last has it.
+Between that question and the creation of a root there is a moment; what happens in it is caught by the root's
+number, which can be taken only once (`saver`).
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..errors import FencedOut
@@ -19,8 +22,16 @@ LEASE = "lease.json"
 ATTEMPTS = 20
 
 
-def take(store: Store, epoch: Ordinal) -> None:
-    """Take the lease for an attempt; nothing happens where this attempt has it.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who has a lease; attempt 0 for nobody, and no life where whoever took it drew none."""
+
+    epoch: int
+    life: str | None = None
+
+
+def take(store: Store, epoch: Ordinal, life: str | None = None) -> None:
+    """Take the lease for a life of an attempt; nothing happens where it has it, or where it names no life.
 
     Raises:
         FencedOut: A newer attempt has it.
@@ -28,11 +39,11 @@ def take(store: Store, epoch: Ordinal) -> None:
     """
     for _ in range(ATTEMPTS):
         found = store.read_tagged(LEASE)
-        held = 0 if found is None else _epoch_of(found[0], store)
-        _refuse(held, epoch)
-        if held == epoch:
+        held = _held(found, store)
+        _refuse_older(held, epoch)
+        if held.epoch == epoch and life in (None, held.life):
             return
-        record = {"epoch": epoch, "taken_at": datetime.now(UTC).isoformat()}
+        record = {"epoch": epoch, "life": life, "taken_at": datetime.now(UTC).isoformat()}
         if store.swap(LEASE, json.dumps(record).encode(), found and found[1]):
             return
     raise StoreTrouble(
@@ -42,29 +53,38 @@ def take(store: Store, epoch: Ordinal) -> None:
 
 def holder(store: Store) -> int:
     """Return the newest attempt that took the lease; 0 where none did."""
-    found = store.read_tagged(LEASE)
-    return 0 if found is None else _epoch_of(found[0], store)
+    return _held(store.read_tagged(LEASE), store).epoch
 
 
-def refuse_zombie(store: Store, epoch: Ordinal) -> None:
-    """Return where no newer attempt has the lease; nobody's lease refuses nobody.
+def refuse_zombie(store: Store, epoch: Ordinal, life: str | None = None) -> None:
+    """Return where neither a newer attempt nor another life of ours has the lease; nobody's refuses nobody.
 
     Raises:
-        FencedOut: A newer attempt has it.
+        FencedOut: One of them has it.
     """
-    _refuse(holder(store), epoch)
-
-
-def _refuse(held: int, epoch: int) -> None:
-    if held > epoch:
+    held = _held(store.read_tagged(LEASE), store)
+    _refuse_older(held, epoch)
+    if held.epoch == epoch and None not in (life, held.life) and held.life != life:
         raise FencedOut(
-            f"Attempt {held} holds the lease; this is attempt {epoch} and must not commit any more.",
+            f"Attempt {epoch} was started again elsewhere (life {held.life}); this is life {life} of it and "
+            f"must not commit any more.",
+            fix="Stop this process; the run goes on in the other.",
+        )
+
+
+def _refuse_older(held: Held, epoch: int) -> None:
+    if held.epoch > epoch:
+        raise FencedOut(
+            f"Attempt {held.epoch} holds the lease; this is attempt {epoch} and must not commit any more.",
             fix="Stop this process; the run goes on elsewhere.",
         )
 
 
-def _epoch_of(raw: bytes, store: Store) -> int:
-    epoch = parse_json(raw, "The lease", StoreTrouble).get("epoch")
+def _held(found: tuple[bytes, str] | None, store: Store) -> Held:
+    if found is None:
+        return Held(0)
+    told = parse_json(found[0], "The lease", StoreTrouble)
+    epoch, life = told.get("epoch"), told.get("life")
     if not isinstance(epoch, int) or isinstance(epoch, bool):
         raise StoreTrouble(f"{store.url}/{LEASE} holds no epoch.", fix="Remove it; the next start writes it.")
-    return epoch
+    return Held(epoch, life if isinstance(life, str) else None)

@@ -52,11 +52,20 @@ class Ranks(Protocol):
     def rung(self) -> str | None:
         """Return a notice that some rank has heard, None for none."""
 
+    def nudge(self) -> None:
+        """Tell rank 0 that this rank's machine may go soon."""
+
+    def nudged(self) -> bool:
+        """Tell whether any rank has nudged since this was asked last; rank 0 asks."""
+
 
 class Alone:
     """One process."""
 
     rank, world_size = 0, 1
+
+    def __init__(self) -> None:
+        self._is_nudged = False
 
     def beside(self) -> Alone:
         """Return the same."""
@@ -77,6 +86,15 @@ class Alone:
         """Nobody else has heard anything."""
         return None
 
+    def nudge(self) -> None:
+        """Remember it."""
+        self._is_nudged = True
+
+    def nudged(self) -> bool:
+        """Return it once."""
+        is_nudged, self._is_nudged = self._is_nudged, False
+        return is_nudged
+
 
 class Together:
     """Several processes that share a torch.distributed store.
@@ -89,6 +107,7 @@ class Together:
     def __init__(self, store: Any, rank: int, world_size: int, life: str) -> None:
         self._store, self.rank, self.world_size, self._life = store, rank, world_size, life
         self._has_given_up = threading.Event()
+        self._nudges = 0
 
     def beside(self) -> Together:
         """Return the same ranks over a connection of their own, for another thread."""
@@ -138,6 +157,17 @@ class Together:
         """Return what some rank has heard."""
         key = self._key("bell", 0)
         return self._store.get(key).decode() if self._store.check([key]) else None
+
+    def nudge(self) -> None:
+        """Count it where rank 0 looks."""
+        self._store.add(self._key("nudges", 0), 1)
+
+    def nudged(self) -> bool:
+        """Tell whether the count has grown."""
+        key, before = self._key("nudges", 0), self._nudges
+        if self._store.check([key]):
+            self._nudges = self._store.add(key, 0)
+        return self._nudges > before
 
     def _key(self, what: str, rank: int) -> str:
         return f"lowtide/{self._life}/{what}/{rank}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .crypt import TAG_BYTES, Keyring, KeyTrouble, RunSecret, Wrapped
-from .frames import BLOCK_BYTES, BadBlock, FrameOpener
+from .frames import BLOCK_BYTES, BadBlock
 from .layout import generations, manifest_key
 from .manifest import (
     BadManifest,
@@ -22,6 +22,7 @@ from .manifest import (
     rank_from_bytes,
     root_from_bytes,
 )
+from .opening import FrameOpener
 from .stores import Absent, Store, StoreTrouble
 
 

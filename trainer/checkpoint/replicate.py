@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ..errors import FencedOut, TrainerError
@@ -16,7 +16,7 @@ from .crypt import Keyring
 from .frame_index import FrameIndex
 from .frames import BadBlock
 from .layout import manifest_key
-from .lease import refuse_zombie
+from .lease import refuse_zombie, take
 from .stores import Absent, Store
 from .transfer import copy_checkpoint
 
@@ -39,7 +39,9 @@ class Replicator:
     Args:
         source: Where they are committed first.
         replicas: Where they are to go; each is served by itself.
-        epoch: Our attempt; where a newer one has a replica's lease, nothing of ours is copied there any more.
+        epoch, life: Who we are; where a newer attempt, or another life of ours, has a replica's lease,
+            nothing of ours is copied there any more.
+        owed: Addresses of replicas whose lease is still to be taken.
         done: Told of every copy, from the thread.
         trouble: Told what hindered one, from the thread; it is tried again.
     """
@@ -51,12 +53,23 @@ class Replicator:
         *,
         keyring: Keyring | None = None,
         epoch: int | None = None,
+        life: str | None = None,
+        owed: Collection[str] = (),
         done: Callable[[Replicated], None] = lambda _: None,
         trouble: Callable[[str], None] = lambda _: None,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         self._queues = [
-            _Queue(source, each, keyring, epoch, done, trouble, first_pause_s) for each in replicas
+            _Queue(
+                source,
+                each,
+                keyring,
+                _Fence(each, epoch, life, each.url in owed),
+                done,
+                trouble,
+                first_pause_s,
+            )
+            for each in replicas
         ]
 
     def put(self, generation: int) -> None:
@@ -83,18 +96,33 @@ class Replicator:
         return drained
 
 
+class _Fence:
+    """Asks whether a replica is still ours to copy to."""
+
+    def __init__(self, replica: Store, epoch: int | None, life: str | None, owes_lease: bool) -> None:
+        self._replica, self._epoch, self._life, self._owes_lease = replica, epoch, life, owes_lease
+
+    def __call__(self) -> None:
+        if self._epoch is None:
+            return
+        if self._owes_lease:  # It could not be reached when the others were taken.
+            take(self._replica, self._epoch, self._life)
+            self._owes_lease = False
+        refuse_zombie(self._replica, self._epoch, self._life)
+
+
 class _Queue:
     def __init__(
         self,
         source: Store,
         replica: Store,
         keyring: Keyring | None,
-        epoch: int | None,
+        fence: Callable[[], None],
         done: Callable[[Replicated], None],
         trouble: Callable[[str], None],
         first_pause_s: float,
     ) -> None:
-        self._source, self._replica, self._keyring, self._epoch = source, replica, keyring, epoch
+        self._source, self._replica, self._keyring, self._fence = source, replica, keyring, fence
         self._done, self._trouble, self._first_pause_s = done, trouble, first_pause_s
         self._index = FrameIndex(replica)
         self._wanted: set[int] = set()
@@ -133,10 +161,6 @@ class _Queue:
             with self._change:
                 self._change.wait_for(lambda: self._over, pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-    def _fence(self) -> None:
-        if self._epoch is not None:
-            refuse_zombie(self._replica, self._epoch)
 
     def _next(self) -> int | None:
         with self._change:

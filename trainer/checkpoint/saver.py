@@ -1,26 +1,27 @@
 """Writes one rank's saves into one store: blob, rank manifest, and — for rank 0 — the root that commits.
 
-The epoch fences: where the newest root was written by a later attempt, or the lease is a later attempt's,
-this process is a zombie from before a preemption. Because a root can be created only once, a zombie that
-looked before the newer attempt committed fails at the creation and looks again.
+A zombie is kept out by a fence, which is asked before anything is written and again before the commit.
+Because a root can be created only once, a zombie that looked before the newer attempt committed fails at
+the creation and looks again.
 No torch here: this runs in a process that never loads it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
 from ..crash import crash_point
 from ..errors import FencedOut
-from .codec import Codec, encode
+from .choosing import Chooser
+from .codec import Codec
 from .crypt import SALT_BYTES, Keyring, RunSecret, Wrapped
-from .frames import FrameWriter, Known, cut
+from .fence import Fence
+from .frames import FrameWriter, Known, known_of
+from .keyframes import Keyframes
 from .layout import blob_key, manifest_key, next_generation, rank_key
-from .lease import refuse_zombie
 from .manifest import (
     Block,
     Manifest,
@@ -32,36 +33,9 @@ from .manifest import (
     root_from_bytes,
     root_to_bytes,
 )
-from .reading import Reader, newest_readable, read_root, refuse_gaps
+from .reading import Reader, read_root, refuse_gaps
+from .saves import Coded, Committed, Save
 from .stores import Store
-
-KEYFRAME_EVERY = 16  # Light saves measured from one keyframe before a new one is written.
-WORTH_A_DELTA = 1.15  # Times smaller than shuffling alone, on a sample.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Save:
-    """One rank's save as ordered: what it is, and how its bytes lie in the arena."""
-
-    save_id: str  # The same on every rank.
-    step: int
-    tier: Literal["W", "F", "E"]
-    exact: bool
-    config_digest: str
-    payload_bytes: int
-    header_bytes: int  # Right behind the payload.
-    cuts: tuple[int, ...] = ()  # Where a new block begins in the payload, whatever its size.
-    codec: Literal["none", "auto"] = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
-    """A checkpoint that exists."""
-
-    manifest: Manifest
-    sha256: str
-    key: str
-    stored_bytes: int  # Written by this rank's save; blocks the run held already are not among them.
 
 
 class Saver:
@@ -69,6 +43,7 @@ class Saver:
 
     Args:
         store: Where to; the first of the plan's stores.
+        epoch, life: Who we are; see `lease`.
         keyring: Seals with its newest key; None writes in the open.
         wrapped: The run secret rank 0 made, for every other rank.
     """
@@ -79,22 +54,24 @@ class Saver:
         *,
         run_id: str,
         epoch: int,
+        life: str | None = None,
         keyring: Keyring | None,
         wrapped: Wrapped | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         self.store, self._run_id, self._epoch, self._keyring = store, run_id, epoch, keyring
-        self._rank, self._world_size = rank, world_size
-        self._secret = None if keyring is None else _secret(keyring, wrapped)
+        self._fence, self._rank, self._world_size = Fence(store, epoch, life), rank, world_size
+        self._secret = None
+        if keyring is not None:
+            self._secret = RunSecret.fresh() if wrapped is None else keyring.unwrap(wrapped)
         self.wrapped: Wrapped | None = wrapped or self._wrap()
         self.parent: Parent | None = None  # The last checkpoint restored or committed.
         self._full: dict[str, Known] = {}  # Blocks of the last full save.
-        self._keyframe: Parent | None = None
-        self._keyframe_rank: RankManifest | None = None
-        self._since_keyframe = 0
-        self._cuts: tuple[int, ...] = ()
+        self._keyframes, self._chooser = Keyframes(store, run_id), Chooser()
+        self._coded: Coded | None = None  # Of the save written last, where its codec was left open.
         self._pending: dict[str, tuple[Save, RankManifest, int]] = {}
+        self._blob_stood_at = 0.0
 
     def _wrap(self) -> Wrapped | None:
         if self._secret is None or self._keyring is None:
@@ -117,7 +94,7 @@ class Saver:
                 self.wrapped = self._wrap()  # The key was rotated.
         if root.manifest.tier == "F" and elsewhere is None:
             readers = [Reader(self.store, root, entry) for entry in root.manifest.ranks]
-            known = {address: each for reader in readers for address, each in _known(reader.rank).items()}
+            known = {address: each for reader in readers for address, each in known_of(reader.rank).items()}
             self._full = {address: each for address, each in known.items() if address not in damaged}
 
     def write(self, save: Save, memory: memoryview) -> RankEntry:
@@ -138,8 +115,8 @@ class Saver:
             FencedOut: A newer attempt has committed.
             OSError, StoreTrouble: The disk or the store is full or gone. Nothing is harmed.
         """
-        refuse_zombie(self.store, self._epoch)
-        self._refuse_zombie()
+        self._fence.ask_lease()
+        self._fence.ask_newest()
         salt = os.urandom(SALT_BYTES)
         frames = FrameWriter(
             self.store,
@@ -150,17 +127,20 @@ class Saver:
             known=self._full if save.tier == "F" else {},
         )
         try:
-            rank = self._write_blocks(save, header, pieces, frames)
+            rank, codec = self._write_blocks(save, header, pieces, frames)
             frames.commit()
+            self._blob_stood_at = time.perf_counter()
         except BaseException:
             frames.abort()
             raise
+        if save.tier != "W":
+            self._chooser.note(codec, frames.pace)
         crash_point("rank.before_write")
         key, raw = rank_key(save.save_id, self._rank), rank_to_bytes(rank)
         if not self.store.create(key, raw):
             raise FencedOut(f"{key} exists already.", fix="Stop this process; the run goes on elsewhere.")
         crash_point("rank.after_write")
-        self._pending[save.save_id] = (save, rank, frames.written_bytes)
+        self._pending[save.save_id] = (save, rank, frames.pace.stored_bytes)
         return RankEntry(
             rank=self._rank,
             key=key,
@@ -170,16 +150,16 @@ class Saver:
 
     def _write_blocks(
         self, save: Save, header: memoryview, pieces: Sequence[memoryview], frames: FrameWriter
-    ) -> RankManifest:
+    ) -> tuple[RankManifest, Codec]:
         of_header, places = frames.add(header)
         of_payload: list[Block] = []
-        codec = self._codec_of(save, pieces[0]) if pieces else "raw"
-        base = self._keyframe_blocks() if codec == "d2z" else None
+        codec = self._codec_of(save, pieces)
+        base = self._keyframes.blocks(self._secret) if codec == "d2z" else None
         for piece in pieces:
             blocks, at = frames.add(piece, save.cuts, codec, base)
             of_payload += blocks
             places += at
-        return RankManifest(
+        manifest = RankManifest(
             run_id=self._run_id,
             save_id=save.save_id,
             rank=self._rank,
@@ -189,32 +169,18 @@ class Saver:
             salts=tuple(frames.salts),
             places=tuple(places),
         )
+        return manifest, codec
 
-    def _codec_of(self, save: Save, payload: memoryview) -> Codec:
-        if save.tier != "W":
-            return "s4z" if save.codec == "auto" else "raw"
-        if not self._is_delta(save):
-            return "s2z"
-        plain, base = next(cut(payload, save.cuts)), next(self._keyframe_blocks())
-        shrunk = len(encode("s2z", plain)) / max(1, len(encode("d2z", plain, base)))
-        return "d2z" if shrunk >= WORTH_A_DELTA else "s2z"
-
-    def _is_delta(self, save: Save) -> bool:
-        held = self._keyframe_rank
-        if save.tier != "W" or held is None or self._since_keyframe >= KEYFRAME_EVERY:
-            return False
-        return sum(block.bytes for block in held.payload) == save.payload_bytes and save.cuts == self._cuts
-
-    def _keyframe_blocks(self) -> Iterator[memoryview]:
-        """Yield the keyframe's blocks, read back from the store: holding them would cost memory."""
-        if self._keyframe_rank is None:
-            return
-        reader = Reader.of(self.store, self._keyframe_rank, self._run_id, self._secret)
-        first = len(self._keyframe_rank.header)
-        for number, block in enumerate(self._keyframe_rank.payload):
-            buffer = memoryview(bytearray(block.bytes))
-            reader.read_into(first + number, buffer)
-            yield buffer
+    def _codec_of(self, save: Save, pieces: Sequence[memoryview]) -> Codec:
+        self._coded = None
+        if not pieces:
+            return "raw"
+        if save.tier == "W":
+            return self._keyframes.codec_of(save, pieces[0], self._secret)
+        if save.codec != "auto":
+            return "raw" if save.codec == "none" else save.codec
+        self._coded = self._chooser.choose(pieces, save.uplink_bytes_per_s)
+        return self._coded.codec
 
     def commit(self, save_id: str, entries: tuple[RankEntry, ...]) -> Committed:
         """Create the root that names every rank's part; the checkpoint exists when this returns.
@@ -223,33 +189,35 @@ class Saver:
             FencedOut: A newer attempt has committed.
         """
         save, rank, stored_bytes = self._pending.pop(save_id)
-        keyframe = self._keyframe if self._is_delta(save) else None
+        keyframe = self._keyframes.of(save)
         generation = self.parent.generation + 1 if self.parent else next_generation(self.store)
         refuse_gaps(self.store, entries)
         while True:
-            refuse_zombie(self.store, self._epoch)
+            self._fence.ask_lease()
             manifest = self._manifest(save, generation, entries, keyframe)
             key, raw = manifest_key(generation), root_to_bytes(manifest, self._secret, self.wrapped)
             if self.store.create(key, raw):
                 break
-            self._refuse_zombie()  # Another writer took this generation; look who that was.
+            self._fence.ask_newest()  # Another writer took this generation; look who that was.
             generation = max(generation + 1, next_generation(self.store))  # A listing may be stale.
         sha256 = root_from_bytes(raw).sha256
         self.learn(save, rank, Parent(generation=generation, sha256=sha256))
-        return Committed(manifest=manifest, sha256=sha256, key=key, stored_bytes=stored_bytes)
+        return Committed(
+            manifest=manifest,
+            sha256=sha256,
+            key=key,
+            stored_bytes=stored_bytes,
+            commit_s=time.perf_counter() - self._blob_stood_at,
+            coded=self._coded,
+        )
 
     def learn(self, save: Save, rank: RankManifest, committed: Parent) -> None:
         """Take note that a save of this rank was committed."""
         self.parent = committed
         if save.tier == "F":
-            self._full = _known(rank)
-        if save.tier != "W":
-            return
-        if self._is_delta(save):
-            self._since_keyframe += 1
-        else:
-            self._keyframe, self._keyframe_rank, self._since_keyframe = committed, rank, 0
-            self._cuts = save.cuts
+            self._full = known_of(rank)
+        if save.tier == "W":
+            self._keyframes.learn(save, rank, committed)
 
     def committed_elsewhere(self, save_id: str, committed: Parent) -> None:
         """Take note, as another rank than 0, that rank 0 committed a save."""
@@ -273,26 +241,3 @@ class Saver:
             world_size=self._world_size,
             ranks=tuple(sorted(entries, key=lambda entry: entry.rank)),
         )
-
-    def _refuse_zombie(self) -> None:
-        newest = newest_readable(self.store)
-        if newest is not None and newest.epoch > self._epoch:
-            raise FencedOut(
-                f"Attempt {newest.epoch} has committed generation {newest.generation}; "
-                f"this is attempt {self._epoch} and must not commit after it.",
-                fix="Stop this process; the run goes on elsewhere.",
-            )
-
-
-def _secret(keyring: Keyring, wrapped: Wrapped | None) -> RunSecret:
-    return RunSecret.fresh() if wrapped is None else keyring.unwrap(wrapped)
-
-
-def _known(rank: RankManifest) -> dict[str, Known]:
-    """Return a rank's blocks by address, deltas left out: those mean nothing without their keyframe."""
-    salts = rank.salts
-    return {
-        block.address: Known(block, None if block.salt is None else salts[block.salt], place)
-        for block, place in zip(rank.blocks, rank.places, strict=True)
-        if block.codec != "d2z"
-    }

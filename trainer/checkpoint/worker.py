@@ -25,7 +25,8 @@ from .crypt import Keyring, Wrapped
 from .manifest import BadManifest, Manifest, Parent, RankEntry
 from .replicate import Replicated, Replicator
 from .retention import Retention, sweep
-from .saver import Committed, Save, Saver
+from .saver import Saver
+from .saves import Coded, Committed, Save
 from .stores import open_store
 
 # A sweep reads the newest checkpoint back before it removes any: of a bucket that is not done at every save.
@@ -45,6 +46,7 @@ class Shelf:
             open_store(settings["url"]),
             run_id=settings["run_id"],
             epoch=settings["epoch"],
+            life=settings["life"],
             keyring=self._keyring,
             wrapped=None if wrapped is None else read(Wrapped, wrapped, "wrapped", BadManifest),
             rank=settings["rank"],
@@ -58,6 +60,8 @@ class Shelf:
             self._replicas,
             keyring=self._keyring,
             epoch=settings["epoch"],
+            life=settings["life"],
+            owed=settings["owed"],
             done=told,
             trouble=lambda seen: print(f"lowtide-run: {seen}", file=sys.stderr),
         )
@@ -179,6 +183,8 @@ def _committed(done: Committed) -> dict[str, Any]:
         "sha256": done.sha256,
         "key": done.key,
         "stored_bytes": done.stored_bytes,
+        "commit_s": done.commit_s,
+        "coded": None if done.coded is None else asdict(done.coded),
     }
 
 
@@ -189,6 +195,8 @@ def committed_from(answer: dict[str, Any]) -> Committed:
         sha256=answer["sha256"],
         key=answer["key"],
         stored_bytes=answer["stored_bytes"],
+        commit_s=answer["commit_s"],
+        coded=None if answer["coded"] is None else Coded(**answer["coded"]),
     )
 
 

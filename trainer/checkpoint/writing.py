@@ -21,7 +21,7 @@ from . import crypt, stores
 from .arena import Arena
 from .manifest import Parent, RankEntry
 from .replicate import Replicated
-from .saver import Committed, Save
+from .saves import Committed, Save
 from .worker import Shelf, committed_from, save_order
 
 BOOT = Path(__file__).with_name("worker_boot.py")
@@ -148,6 +148,10 @@ class Process:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.close()
             self._child.wait()
+
+    def kill(self) -> None:
+        """End it in the middle of what it does; whoever waits for an answer meets WriterLost."""
+        self._child.kill()
 
     def _ask(self, do: str, **order: Any) -> dict[str, Any]:
         with self._turn:

@@ -54,7 +54,7 @@ def save(keeper, step) -> None:
 
 def test_fifty_saves_more_take_no_more_memory_and_no_more_files(keeper):
     def seen():
-        pids = os.getpid(), keeper._writing.pid
+        pids = os.getpid(), keeper._scribe.writing.pid
         files = [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
         return sum(map(memory_of, pids)), files
 
@@ -69,19 +69,19 @@ def test_fifty_saves_more_take_no_more_memory_and_no_more_files(keeper):
 
 
 def test_a_save_that_falls_due_while_one_is_on_its_way_does_not_begin(keeper):
-    os.kill(keeper._writing.pid, signal.SIGSTOP)
+    os.kill(keeper._scribe.writing.pid, signal.SIGSTOP)
     assert keeper.begin(1, "F")
     assert not keeper.begin(2, "F")
-    os.kill(keeper._writing.pid, signal.SIGCONT)
+    os.kill(keeper._scribe.writing.pid, signal.SIGCONT)
     keeper.finish()
     assert keeper.saved_step == 1
 
 
 def test_a_writer_that_is_killed_in_a_save_is_replaced_and_the_save_made(tmp_path, keeper):
     save(keeper, 1)
-    os.kill(keeper._writing.pid, signal.SIGSTOP)
+    os.kill(keeper._scribe.writing.pid, signal.SIGSTOP)
     assert keeper.begin(2, "F")
-    os.kill(keeper._writing.pid, signal.SIGKILL)
+    os.kill(keeper._scribe.writing.pid, signal.SIGKILL)
     keeper.finish()
     assert keeper.saved_step == 2
     rows = list_checkpoints(open_store(str(tmp_path / "checkpoints")))
@@ -91,7 +91,7 @@ def test_a_writer_that_is_killed_in_a_save_is_replaced_and_the_save_made(tmp_pat
 def test_a_writer_that_cannot_live_is_said_and_what_was_committed_stands(tmp_path, keeper, monkeypatch):
     save(keeper, 1)
     monkeypatch.setattr("trainer.checkpoint.writing.BOOT", Path("/nowhere"))
-    os.kill(keeper._writing.pid, signal.SIGKILL)
+    os.kill(keeper._scribe.writing.pid, signal.SIGKILL)
     keeper.begin(2, "F")
     with pytest.raises(WriterLost, match="the last committed checkpoint stands"):
         keeper.finish()

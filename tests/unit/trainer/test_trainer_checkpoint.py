@@ -18,7 +18,8 @@ from trainer.checkpoint.manifest import BadManifest, root_from_bytes, root_to_by
 from trainer.checkpoint.ranks import Alone
 from trainer.checkpoint.reading import read_root
 from trainer.checkpoint.restore import restore
-from trainer.checkpoint.saver import Save, Saver
+from trainer.checkpoint.saver import Saver
+from trainer.checkpoint.saves import Save
 from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.verify import list_checkpoints
 from trainer.errors import FencedOut, NoValidCheckpoint, OtherTraining

@@ -32,6 +32,7 @@ ONE_OF_EACH = {
         "step": 1, "generation": 1, "epoch": 1, "manifest_url": "file:///m", "sha256": "ab", "tier": "F",
         "exact": True, "bytes": 10, "seconds": 0.02,
     },
+    "coded": {"step": 1, "codec": "s4z", "ratio": 1.2, "reason": "The uplink is slow."},
     "replicated": {"generation": 1, "url": "s3://a/m", "seconds": 3, "bytes": 10},
     "notice": {"source": "SIGTERM", "assumed_s": 0.0},
     "restored": {"step": 1, "generation": 1, "sha256": "ab", "seconds": 0.1, "bytes": 10, "from_url": "file:///m"},

@@ -176,7 +176,7 @@ def test_with_little_notice_the_best_that_fits_is_saved_and_the_next_start_warms
     def run(attempt, **more):
         plan = make_plan(attempt=attempt, allow_inexact=True)
         session = start(replace(plan, notice=replace(plan.notice, assumed_s=7.3)), **more)
-        session._keeper._taken = [(1000, 1.0)] * 20
+        session._keeper.ledger.took("F", 1000, 1.0)
         return session
 
     session = run(1)
@@ -198,7 +198,7 @@ def test_where_only_exact_checkpoints_may_be_restored_the_exact_one_is_tried(
     tmp_path, start, told, make_plan
 ):
     session = start(make_plan())
-    session._keeper._taken = [(1, 1.0)] * 20  # Nothing would fit.
+    session._keeper.ledger.took("F", 1, 1.0)  # Nothing would fit.
     with pytest.raises(SystemExit):
         train(session, 10, at_step=4, do=lambda: setattr(told, "source", "SIGTERM"))
     assert [(e["tier"], e["exact"]) for e in events(tmp_path, kind="committed")] == [("F", True)]
@@ -334,11 +334,12 @@ def service_that_says(directive):
 def test_a_directive_to_move_saves_commits_and_leaves_with_75(tmp_path, start, make_plan, monkeypatch):
     monkeypatch.setattr("trainer.directive.LEAST_S", 0.01)
     monkeypatch.setenv("TOKEN", "secret")
-    server = service_that_says({"directive": "migrate", "full_every_s": None, "reason": "cheaper elsewhere"})
+    said = {"directive": "continue", "full_every_s": None, "reason": "cheaper elsewhere"}
+    server = service_that_says(said)
     url = f"http://127.0.0.1:{server.server_port}"
     plan = make_plan(service=PlanService(url=url, token_env="TOKEN", directive_every_s=0.01))
     with pytest.raises(SystemExit) as left:
-        train(start(plan), 10**9)
+        train(start(plan), 10**9, at_step=1, do=lambda: said.update(directive="migrate"))
     server.shutdown()
     server.server_close()
     assert left.value.code == 75
