@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.errors import CheckFailed, EnvironmentTrouble, ImpossibleInput
+from model.errors import CheckFailed, EnvironmentTrouble
 from trainer.runlog import RunLog, environment, read_spool, ship_spool, spool_path
 
 from .attempts import FAILED_CHECK, AttemptEnd, Offer, RunOutcome, Service, Situation
-from .client import Client
 from .clockfile import clock_body, write_clock
-from .cloud import Cloud, Lease, LocalCloud, Machine, Strike
-from .executor import NODE, Executor, LocalExecutor, Start
+from .cloud import Cloud, Lease, Machine, Strike
+from .executor import NODE, Executor, Start
+from .forwarding import Forwarder, Warner
 from .outbox import Answer, Outbox, Send, insist
 from .progress import RunClock
 
@@ -40,38 +40,6 @@ def wall_now() -> datetime:
     return datetime.now(UTC)
 
 
-def run_job(
-    client: Client, spec: Any, *, out: Path, steps: int, as_of: datetime | str | None = None
-) -> dict[str, Any]:
-    """Run a job on this machine to its end: what `lowtide run` does.
-
-    Args:
-        client: The service.
-        spec: The job, as `Client.recommend` takes it.
-        out: A folder that holds no earlier run.
-        steps: Steps of the bundled trainer.
-        as_of: When the job starts, market time; now by default.
-
-    Returns:
-        The run as the service tells it, with the hash of the weights and a summary in words.
-
-    Raises:
-        ImpossibleInput: `out` holds an earlier run.
-    """
-    if (out / "spool").exists():
-        raise ImpossibleInput(f"{out} holds an earlier run.", fix="Pass --out with a new folder.")
-    found = client.recommend(spec, as_of=as_of)
-    clock = RunClock(market_origin_at=datetime.fromisoformat(found["as_of"]), wall_origin_at=wall_now())
-    launcher = Launcher(client, LocalCloud(), LocalExecutor(["--steps", str(steps)]), clock=clock, room=out)
-    outcome = launcher.run(found["recommendation_id"])
-    summary = (
-        f"Run {outcome.run_id} is done on this machine: {outcome.ends[-1].step} steps in "
-        f"{len(outcome.ends)} attempts. Weights {outcome.weights_sha256}. Everything is in {out}."
-    )
-    told = client.run(outcome.run_id)
-    return {**told, "weights_sha256": outcome.weights_sha256, "summary": summary}
-
-
 class Launcher:
     """Runs one job to its end.
 
@@ -83,6 +51,7 @@ class Launcher:
         room: Folder of this run: plans, spool, logs, checkpoints.
         now, sleep: The world's clock, handed in.
         watch: Called at every tick with the situation.
+        warner: Asked at every tick whether a machine will be taken; see `forwarding`.
         send: Sends one spool whole to the service.
         patience_s: How long an unreachable service is asked again before the launcher gives up.
     """
@@ -90,8 +59,8 @@ class Launcher:
     def __init__(
         self, client: Service, cloud: Cloud, executor: Executor, *, clock: RunClock, room: Path,
         now: Callable[[], datetime] = wall_now, sleep: Callable[[float], None] = time.sleep,
-        watch: Callable[[Situation], None] = lambda _: None, send: Send = ship_spool,
-        patience_s: float = 600.0,
+        watch: Callable[[Situation], None] = lambda _: None, warner: Warner = lambda _: None,
+        send: Send = ship_spool, patience_s: float = 600.0,
     ) -> None:  # fmt: skip
         self._client, self._cloud, self._executor = client, cloud, executor
         self._clock, self._room, self._patience_s = clock, room, patience_s
@@ -99,6 +68,7 @@ class Launcher:
         self._spool = room / "spool"
         self._spool.mkdir(parents=True, exist_ok=True)
         self._clock_file = write_clock(clock, room / "clock.json")
+        self._forwarder = Forwarder(self._spool, NODE, warner)
         self._outbox = Outbox(client.base_url, client.token, send=send)
         self._run_id = ""
         self._ends: list[AttemptEnd] = []
@@ -109,7 +79,12 @@ class Launcher:
         Raises:
             EnvironmentTrouble: The service stayed away, or the trainer failed again and again.
             CheckFailed: Checkpoints exist and none of them is valid.
+            LauncherTaken: This process got a notice (SIGTERM); the trainer had it too, and has ended.
         """
+        with self._forwarder:
+            return self._run(recommendation_id, rank)
+
+    def _run(self, recommendation_id: str, rank: int) -> RunOutcome:
         offer, awaited_from = self._open(recommendation_id, rank), self._now()
         refused: list[str] = []  # Pools that had no capacity since the last loss.
         while True:
@@ -118,10 +93,13 @@ class Launcher:
                 refused.append(offer.pool_id)
                 offer = self._next_offer(offer, lost=None, refused=refused)
                 continue
+            self._forwarder.is_at_work = True
             end = self._attempt(offer, lease, awaited_from)
+            self._forwarder.is_at_work = False
             if end.reason == "done":
                 self._insist(self._outbox.flush)
                 return RunOutcome(run_id=self._run_id, ends=tuple(self._ends))
+            self._forwarder.leave_if_taken()
             self._refuse_to_go_round_in_circles()
             awaited_from, refused = self._now(), []
             offer = self._next_offer(offer, lost=offer.pool_id if end.strike else None, refused=refused)
@@ -199,6 +177,7 @@ class Launcher:
             strike = self._cloud.tend(lease, machine, self._market_now())
             if ended or strike is not None:
                 return strike
+            self._forwarder.forward(offer.attempt, lease)
             self._tell(offer, machine)
             self._sleep(TICK_S)
 

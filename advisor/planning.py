@@ -32,6 +32,7 @@ from .answers import code_version
 from .recommend import Option
 from .sides import RETAINED_CHECKPOINTS
 
+METADATA = ("aws", "gcp", "azure")  # Providers whose machines can be asked whether they will be taken.
 VALID_FOR = timedelta(hours=24)
 DIRECTIVE_EVERY_S = 600.0  # Market seconds; prices and probes move in minutes.
 TOKEN_ENV = "LOWTIDE_TOKEN"  # The name of a variable, never its content.
@@ -94,6 +95,7 @@ def make_plan(
     origin: Origin,
     nominal_notice_s: float,
     service_url: str | None,
+    on_its_pool: bool = False,
 ) -> Plan:
     """Return the plan of one attempt.
 
@@ -107,6 +109,8 @@ def make_plan(
         origin: The recommendation behind it.
         nominal_notice_s: What the provider says it gives; the plan assumes none of it.
         service_url: Where to report and ask; None without a service.
+        on_its_pool: Whether it runs on a machine of its pool, whose provider can be asked there for a
+            notice; a replay and a run on this very machine do not.
     """
     return Plan(
         run_id=run_id,
@@ -117,9 +121,7 @@ def make_plan(
         nodes=_nodes(placement),
         checkpoint=_checkpoint(job, placement),
         stores=stores,
-        notice=PlanNotice(
-            provider=placement.pool.provider, nominal_s=nominal_notice_s, assumed_s=0.0, poll_url=None
-        ),
+        notice=_notice(placement.pool.provider, nominal_notice_s, on_its_pool=on_its_pool),
         deadline_at=job.deadline_at,
         budget_usd=job.budget_usd,
         expires_at=issued_at + VALID_FOR,
@@ -132,6 +134,11 @@ def make_plan(
             image_digest=None,
         ),
     )
+
+
+def _notice(provider: str, nominal_s: float, *, on_its_pool: bool) -> PlanNotice:
+    poll_url = "metadata" if on_its_pool and provider in METADATA else None
+    return PlanNotice(provider=provider, nominal_s=nominal_s, assumed_s=0.0, poll_url=poll_url)
 
 
 def _service(url: str | None) -> PlanService | None:

@@ -159,6 +159,7 @@ class Runs(RunDecisions):
             origin=run.origin,
             nominal_notice_s=self._service.tariffs.notice_s(pool.provider).value,
             service_url=self._service.url,
+            on_its_pool=run.row.clock is None and not run.answer["synthetic"],
         )
         issued = self._service.store.issue_attempt(
             run.row.run_id, pool_key=pool.key, issued_at=as_of, plan=plan.to_json().encode()

@@ -35,6 +35,7 @@ from .directive import DirectiveWatch
 from .errors import TrainerError
 from .jump import JumpWatch, read_clocks
 from .known import newest_by_store
+from .leaving import STOPPED, StoppedOnPurpose, exit_code_of
 from .notice import NoticeWatch
 from .notice_clouds import source_of
 from .plan import Plan
@@ -42,17 +43,8 @@ from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
 from .start import refuse_start
 from .torchrun import node_name
 
-STOPPED = 75
 COPIES_WITHIN_S = 3600.0
 REWARM_STEPS = 100  # Moments that are gone come back at about 1 / (1 - beta2) steps.
-
-
-class StoppedOnPurpose(SystemExit):
-    """Leaves the training from between two steps: everything is saved, start me again."""
-
-    def __init__(self, reason: Literal["preempted", "stopped"]) -> None:
-        super().__init__(STOPPED)
-        self.reason = reason
 
 
 class SpotSession:
@@ -192,6 +184,8 @@ class SpotSession:
         source = self._notice.heard()
         if source is not None:
             self._ranks.ring(source)
+        if self._notice.take_hint() is not None:  # Whichever rank hears it: rank 0 asks for all.
+            self._ranks.nudge()
         order = self._ranks.follow(self.step, self._order(source) if self._ranks.rank == 0 else None)
         if order["notice"] is not None:
             left_s = self._notice.left_s
@@ -217,7 +211,7 @@ class SpotSession:
         word = "" if directive is None else directive.word
         if directive is not None:
             self._cadence.follow(directive.full_every_s, directive.light_every_s)
-        if word == "checkpoint_now" or self._notice.take_hint() is not None:
+        if word == "checkpoint_now" or self._ranks.nudged():
             self._asked = True
         due = None if self._keeper.is_busy else "F" if self._asked else self._cadence.due()
         self._asked = self._asked and due is None  # One that is on its way is of an older state.
@@ -229,8 +223,8 @@ class SpotSession:
         self._phase.set("save", self.step)
         assumed_s = notice.assumed_s or notice.nominal_s
         choice = self._keeper.emergency(self.step, assumed_s if left_s is None else left_s)
-        if choice.rung is None:
-            print(f"lowtide-run: nothing is saved: {choice.reason}", file=sys.stderr)
+        what = {None: "nothing is saved", "flush": "nothing new is saved"}.get(choice.rung, "saved")
+        print(f"lowtide-run: {what}: {choice.reason}", file=sys.stderr)
         raise StoppedOnPurpose("preempted")
 
     def _stop(self, reason: Literal["preempted", "stopped"]) -> NoReturn:
@@ -329,12 +323,3 @@ def _join_before(optimizer: Stateful, keeper: Keeper) -> bool:
         return False
     register(lambda *_: keeper.join())
     return True
-
-
-def exit_code_of(error: BaseException | None) -> int:
-    """Return the exit code a process ends with that dies of `error`."""
-    if isinstance(error, TrainerError):
-        return error.exit_code
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
-    return 0 if error is None else 4 if isinstance(error, OSError) else 1

@@ -32,7 +32,7 @@ def command(
     """
     from ..connect import connected, newest
     from ..jobfile import read_spec
-    from ..launch import run_job
+    from ..run_here import run_job
     from ..tables import print_run
 
     spec = read_spec(job)

@@ -141,7 +141,8 @@ def test_a_node_comes_and_is_killed_and_the_losses_stay_the_same(node, tmp_path)
     assert events("a", "ended")[-1]["reason"] == "done"
 
 
-def test_one_rank_is_warned_and_all_stop_on_purpose_and_go_on(plan, tmp_path):
+@pytest.mark.parametrize("source", ["file", "SIGUSR1"])
+def test_one_rank_is_warned_and_all_stop_on_purpose_and_go_on(plan, tmp_path, source):
     ours = ["--plan", plan, "--spool", tmp_path / "spool", "--node-name", "a", *TRAINING]
     words = [sys.executable, "-m", "trainer.torchrun", "--standalone", "--nproc-per-node=2", "--", *ours]
     how = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}}
@@ -154,14 +155,18 @@ def test_one_rank_is_warned_and_all_stop_on_purpose_and_go_on(plan, tmp_path):
     process = subprocess.Popen(list(map(str, words)), **how)
     try:
         wait_for(lambda: len(steps()) > 3, "two ranks train")
-        notice.touch()
+        if source == "file":
+            notice.touch()
+        else:
+            started = read_spool(spool_path(tmp_path / "spool", 1, "a.1"))[0]
+            os.kill(started["pid"], signal.SIGUSR1)
         assert process.wait(PATIENCE_S) == 75
     finally:
         kill(process)
     done = len(steps())
     assert done < STEPS
-    assert [e["source"] for e in read_spool(log) if e["event"] == "notice"] == ["file"]
-    notice.unlink()
+    assert [e["source"] for e in read_spool(log) if e["event"] == "notice"] == [source]
+    notice.unlink(missing_ok=True)
     assert subprocess.run(list(map(str, words)), **how, timeout=PATIENCE_S).returncode == 0
     assert [e["step"] for e in steps()] == list(range(1, STEPS + 1))  # None lost, none done again.
     assert [e["loss"] for e in steps()] == pytest.approx(alone(), rel=1e-4)

@@ -11,7 +11,7 @@ import pytest
 
 from advisor.demo_service import served
 from advisor.jobfile import read_spec
-from advisor.launch import run_job
+from advisor.run_here import run_job
 from collector.sample import write_sample
 from model.errors import ImpossibleInput
 

@@ -55,6 +55,14 @@ def test_the_pool_and_the_fallbacks_keep_their_keys(job):
     assert [pool.key for pool in plan.fallbacks] == ["aws/us-west-2/-/p3.2xlarge/spot"]
 
 
+def test_on_a_machine_of_its_pool_the_provider_is_asked_for_a_notice_where_it_can_be(job):
+    assert planned(job).notice.poll_url is None  # A replay, or this very machine.
+    for provider, told in {"aws": "metadata", "gcp": "metadata", "azure": "metadata", "demo": None}.items():
+        pool = replace(HERE, provider=provider)
+        plan = planned(job, replace(PLACEMENT, pool=pool), on_its_pool=True)
+        assert (plan.notice.provider, plan.notice.poll_url, plan.notice.assumed_s) == (provider, told, 0.0)
+
+
 def test_a_plan_may_be_started_for_a_day(job):
     assert planned(job).expires_at == NOW + timedelta(hours=24)
 

@@ -59,6 +59,8 @@ def session(
     total: int = 12,
     told_rank: int | None = None,
     told_at: int | None = None,
+    hinted_rank: int | None = None,
+    slow_rank: int | None = None,
     parallel: str = "auto",
     checkpoint: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -85,9 +87,16 @@ def session(
             notice=notice,
         ) as spot:
             began = spot.step
+            if slow_rank is not None:  # What was measured: all fits on one rank, weights alone on the other.
+                size = spot._keeper._state.size
+                exact, weights = size("exact"), size("bf16_weights")
+                fits = (exact + weights) / 2 / 20.0  # Of a notice of 30 s 28 may be used.
+                spot._keeper.ledger.took("F", int(fits if rank == slow_rank else 1e9), 1.0)
             for step in spot.steps(until):
                 losses[step] = training.step(learning_rate(step, total))
                 notice.step = step + 1
+                if rank == hinted_rank and step == 2:
+                    notice._hint("aws rebalance", "now")
                 spot.tick(loss=losses[step], tokens=1)
     except SystemExit as leaving:
         left = leaving.code
@@ -100,5 +109,6 @@ def session(
         "left": left,
         "weights": digest.hexdigest(),
         "next": training.loader.next_sample,
+        "committed": [each["step"] for each in read_spool(log.path) if each["event"] == "committed"],
         "events": [each["event"] for each in read_spool(log.path)],
     }

@@ -110,6 +110,22 @@ def test_a_newer_attempt_takes_the_lease_and_an_older_one_never_gets_it_back(tmp
     assert holder(store) == 5
 
 
+def test_of_two_lives_of_one_attempt_the_second_fences_the_first(tmp_path):
+    store = LocalStore(tmp_path)
+    take(store, 2, "first")
+    refuse_zombie(store, 2, "first")
+    take(store, 2, "second")
+    take(store, 2, "second")
+    refuse_zombie(store, 2, "second")
+    with pytest.raises(FencedOut, match="life second"):
+        refuse_zombie(store, 2, "first")
+    take(store, 2)  # A migration, which is no life: it fences nobody and takes nothing away.
+    refuse_zombie(store, 2, "second")
+    refuse_zombie(store, 2)
+    with pytest.raises(FencedOut, match="Attempt 2 holds"):
+        take(store, 1, "second")
+
+
 @pytest.mark.parametrize("content", [b"{}", b'{"epoch": true}', b'{"epoch": "1"}', b"torn"])
 def test_a_lease_that_says_nothing_stops_everybody(tmp_path, content):
     store = LocalStore(tmp_path)

@@ -120,6 +120,26 @@ def test_saves_beside_the_training_are_of_all_ranks_too(gang, rooms):
     assert calm["weights"] == answers[0]["weights"]  # Saving changes nothing.
 
 
+def test_a_hint_that_only_another_rank_hears_makes_all_save_and_go_on(gang, rooms):
+    room = rooms("hinted")
+    answers = gang.run("session", 2, room=room, attempt=1, until=8, hinted_rank=1)
+    assert {answer["left"] for answer in answers} == {None}
+    first, last = answers[0]["committed"]
+    assert first in (3, 4)  # Rank 0 hears of it at this step or at the next.
+    assert last == 8
+
+
+def test_with_little_notice_all_ranks_save_the_same_rung(gang, rooms):
+    room = rooms("hurry")
+    inexact = {"allow_inexact": True, "full_every_s": 1e9}
+    answers = gang.run(
+        "session", 2, room=room, attempt=1, until=8, told_rank=1, told_at=4, checkpoint=inexact, slow_rank=1
+    )
+    assert {answer["left"] for answer in answers} == {75}
+    [row] = rows(room)
+    assert (row.tier, row.exact, row.valid) == ("E", False, True)  # Rank 0 alone would have saved all.
+
+
 def test_light_saves_of_several_ranks_come_back(gang, rooms):
     room = rooms("light")
     light = {"light_every_s": 1e-9, "full_every_s": 1e9, "allow_inexact": True, "retention": 50}
