@@ -90,7 +90,7 @@ def session(
             if slow_rank is not None:  # What was measured: all fits on one rank, weights alone on the other.
                 size = spot._keeper._state.size
                 exact, weights = size("exact"), size("bf16_weights")
-                fits = (exact + weights) / 2 / 20.0  # Of a notice of 30 s 28 may be used.
+                fits = (exact + weights) / 2 / 20.0  # Of a notice of 20 s 18 may be used.
                 spot._keeper.ledger.took("F", int(fits if rank == slow_rank else 1e9), 1.0)
             for step in spot.steps(until):
                 losses[step] = training.step(learning_rate(step, total))
