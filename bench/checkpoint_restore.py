@@ -14,7 +14,7 @@ from checkpoint_ours import Ours, keeper_of, plan_in
 from checkpoint_training import Training
 from harness import Bench
 
-from trainer.checkpoint.capture import weights_sha256
+from trainer.checkpoint.weights import weights_sha256
 
 Run = Callable[[Training, Path], None]
 

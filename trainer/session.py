@@ -14,36 +14,33 @@ A notice or a directive ends it between two steps: saved, committed, and SystemE
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import torch
 
 from .cadence import Cadence
-from .checkpoint.capture import Stateful, TrainingState, weights_sha256
+from .checkpoint.capture import Stateful, TrainingState, join_before
 from .checkpoint.keeper import Keeper
 from .checkpoint.ledger import Tier
 from .checkpoint.ranks import Alone, Ranks
 from .clock import Clock
-from .directive import DirectiveWatch
 from .errors import TrainerError
 from .jump import JumpWatch, read_clocks
 from .known import newest_by_store
-from .leaving import STOPPED, StoppedOnPurpose, exit_code_of
+from .leaving import StoppedOnPurpose, Words, patience_s
 from .notice import NoticeWatch
-from .notice_clouds import source_of
+from .orders import Orders, token_of
 from .plan import Plan
-from .runlog import Phase, RunLog, Shipper, environment, notice_path, phase_path
+from .runlog import Phase, RunLog, notice_path, phase_path
 from .start import refuse_start
 from .torchrun import node_name
 
-COPIES_WITHIN_S = 3600.0
 REWARM_STEPS = 100  # Moments that are gone come back at about 1 / (1 - beta2) steps.
 
 
@@ -87,51 +84,39 @@ class SpotSession:
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
         self._phase = phase or Phase(phase_path(*where))
         self._model = model
-        parts = {"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler}
         state = TrainingState(
             model=model,
-            parts={name: part for name, part in parts.items() if part is not None},
+            parts={"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler},
             config=config or {},
             rank=self._ranks.rank,
             world_size=self._ranks.world_size,
         )
         self._keeper = Keeper(plan, state, self._log, self._ranks)
-        self._overlaps = plan.checkpoint.asynchronous and _join_before(optimizer, self._keeper)
+        self._overlaps = plan.checkpoint.asynchronous and join_before(optimizer, self._keeper.join)
         self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
-        self._directives: DirectiveWatch | None = None
+        self._orders = Orders(plan, self._clock, self._ranks, self._notice, self._cadence)
+        self._words = Words(plan, self._log)
         self._jumps = JumpWatch(read_clocks())
-        self._total, self._asked = 0, False
+        self._total = 0
         self._step_began, self._began = 0.0, 0
         self.step = 0  # Steps completed.
-        self.is_inexact = (
-            False  # Restored without moments, or from fewer bits: warm the learning rate up anew.
-        )
+        self.is_inexact = False  # Restored from less than all: warm the learning rate up anew.
 
     def __enter__(self) -> SpotSession:
         try:
             if self._listens:  # Whoever hands a watch in has it listening, and keeps it so to the end.
                 self._notice.listen()
                 self._open.callback(self._notice.close)
-            self._hear_the_cloud()
+            self._orders.hear_the_cloud(lambda: self._words.cut_off(self.step))
             self._phase.set("restore", 0)
-            self._talk_to_service()
-            self._report_start()
+            self._orders.talk_to_service(self._log, self._open)
+            self._words.started(self._ranks.world_size)
             self._restore()
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
         return self
-
-    def _hear_the_cloud(self) -> None:
-        """Ask the provider's metadata service where the plan names one; be gone when a notice is over."""
-        notice = self._plan.notice
-        is_assumed = self._clock.compression == 1.0 and notice.assumed_s > 0
-        self._notice.stop_hard_after(notice.assumed_s if is_assumed else None, self._report_cut_off)
-        if notice.poll_url is not None:
-            source = source_of(notice.provider, notice.poll_url)
-            if source is not None:
-                self._notice.ask(source)
 
     @property
     def lr_factor(self) -> float:
@@ -141,7 +126,7 @@ class SpotSession:
         return min(1.0, (self.step - self._began + 1) / REWARM_STEPS)
 
     def _restore(self) -> None:
-        found = self._keeper.restore(newest_by_store(self._plan, self._token()))
+        found = self._keeper.restore(newest_by_store(self._plan, token_of(self._plan)))
         if found is not None:
             self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
             self._began = self.step
@@ -181,19 +166,15 @@ class SpotSession:
             return  # Done, and saved on the way out.
         self._keeper.check()
         self._refuse_after_sleep()
-        source = self._notice.heard()
-        if source is not None:
-            self._ranks.ring(source)
-        if self._notice.take_hint() is not None:  # Whichever rank hears it: rank 0 asks for all.
-            self._ranks.nudge()
-        order = self._ranks.follow(self.step, self._order(source) if self._ranks.rank == 0 else None)
+        order = self._orders.agree(self.step, is_busy=self._keeper.is_busy)
         if order["notice"] is not None:
             left_s = self._notice.left_s
             assumed_s = self._plan.notice.assumed_s if left_s is None else left_s
             self._log.write("notice", source=order["notice"], assumed_s=assumed_s)
             self._leave_in_a_hurry()
         if order["stop"]:
-            self._stop("stopped")
+            self._save()
+            raise StoppedOnPurpose("stopped")
         if order["save"] is not None:
             self._save_beside(order["save"])
 
@@ -204,19 +185,6 @@ class SpotSession:
             print(f"lowtide-run: this machine was away for {slept_s:.0f} s", file=sys.stderr)
             self._keeper.refuse_zombie()
 
-    def _order(self, source: str | None) -> dict[str, Any]:
-        """Return what all ranks are to do: leave for a notice or a directive, or save."""
-        notice = source or self._ranks.rung()
-        directive = self._directives.take() if self._directives and notice is None else None
-        word = "" if directive is None else directive.word
-        if directive is not None:
-            self._cadence.follow(directive.full_every_s, directive.light_every_s)
-        if word == "checkpoint_now" or self._ranks.nudged():
-            self._asked = True
-        due = None if self._keeper.is_busy else "F" if self._asked else self._cadence.due()
-        self._asked = self._asked and due is None  # One that is on its way is of an older state.
-        return {"notice": notice, "stop": directive is not None and directive.stops, "save": due}
-
     def _leave_in_a_hurry(self) -> NoReturn:
         """Save what fits into the notice, and leave."""
         notice, left_s = self._plan.notice, self._notice.left_s
@@ -226,10 +194,6 @@ class SpotSession:
         what = {None: "nothing is saved", "flush": "nothing new is saved"}.get(choice.rung, "saved")
         print(f"lowtide-run: {what}: {choice.reason}", file=sys.stderr)
         raise StoppedOnPurpose("preempted")
-
-    def _stop(self, reason: Literal["preempted", "stopped"]) -> NoReturn:
-        self._save()
-        raise StoppedOnPurpose(reason)
 
     def _save_beside(self, tier: Tier) -> None:
         """Save while training goes on, where it may."""
@@ -253,30 +217,6 @@ class SpotSession:
         self._keeper.save(self.step)
         self._cadence.saved("F")
 
-    def _report_start(self) -> None:
-        self._log.write(
-            "started",
-            pool_id=self._plan.pool.key,
-            image_digest=self._plan.provenance.image_digest,
-            environment=environment(),
-            world_size=self._ranks.world_size,
-            pid=os.getpid(),
-        )
-
-    def _token(self) -> str | None:
-        service = self._plan.service
-        return os.environ.get(service.token_env) if service and service.token_env else None
-
-    def _talk_to_service(self) -> None:
-        service = self._plan.service
-        if service is None:
-            return
-        token = self._token()
-        self._open.enter_context(Shipper(service.url, token, self._log.path))
-        if self._ranks.rank > 0:
-            return  # Rank 0 asks for all.
-        self._directives = self._open.enter_context(DirectiveWatch(self._plan, service, self._clock, token))
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -290,36 +230,6 @@ class SpotSession:
                 raise
             finally:
                 self._notice.disarm()
-                self._keeper.close(within_s=self._patience_s(error))
-                self._report_end(error)
-
-    def _report_cut_off(self) -> None:
-        """Say that the notice was over before a safe point came; called from another thread."""
-        self._log.write("ended", reason="preempted", exit_code=STOPPED, step=self.step, weights_sha256=None)
-
-    def _patience_s(self, error: BaseException | None) -> float:
-        """Return how long to wait for copies: what the notice leaves, or as long as they may take."""
-        if getattr(error, "reason", "") == "preempted":
-            left_s = self._notice.left_s
-            return self._plan.notice.nominal_s if left_s is None else left_s
-        return COPIES_WITHIN_S if error is None or isinstance(error, StoppedOnPurpose) else 0.0
-
-    def _report_end(self, error: BaseException | None) -> None:
-        reason = "done" if error is None else getattr(error, "reason", "failed")
-        self._log.write(
-            "ended",
-            reason=reason,
-            exit_code=exit_code_of(error),
-            step=self.step,
-            weights_sha256=None if reason == "failed" else weights_sha256(self._model),
-        )
-        self._phase.set("done", self.step)
-
-
-def _join_before(optimizer: Stateful, keeper: Keeper) -> bool:
-    """Have the copy joined before each step of the optimizer; False where it knows no such hook."""
-    register = getattr(optimizer, "register_step_pre_hook", None)
-    if register is None:
-        return False
-    register(lambda *_: keeper.join())
-    return True
+                self._keeper.close(within_s=patience_s(error, self._notice.left_s, self._plan))
+                self._words.ended(error, self.step, self._model)
+                self._phase.set("done", self.step)

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback
 
-from ..checkpoint.capture import random_state, set_random_state
+from ..checkpoint.generators import random_state, set_random_state
 from ..plan import Plan
 from ..session import SpotSession
 from .driving import Driver, NotSupported, ranks_here

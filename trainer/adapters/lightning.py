@@ -18,7 +18,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils._pytree import tree_leaves
 
-from ..checkpoint.capture import random_state, set_random_state
+from ..checkpoint.generators import random_state, set_random_state
 from ..plan import Plan
 from ..session import SpotSession
 from .driving import Driver, NotSupported, ranks_here

@@ -15,6 +15,7 @@ import sys
 import threading
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -136,3 +137,12 @@ def dtype_of(name: str) -> torch.dtype:
     if not isinstance(dtype, torch.dtype):
         raise TrainerError(f"A tensor is of dtype {name!r}, unknown here.", fix="Upgrade torch.")
     return dtype
+
+
+def slots_of(header: dict[str, Any]) -> list[TensorSlot]:
+    """Return where each tensor lies, as a header says it."""
+    return [TensorSlot(**{name: _tupled(v) for name, v in slot.items()}) for slot in header["tensors"]]
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

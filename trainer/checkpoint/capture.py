@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from ..errors import OtherTraining
 from .arena import Arena, TensorSlot, place
+from .generators import random_state
 from .saves import CaptureRung as Rung
 from .tree import Tensors, encode, is_sharded, local_of
 
@@ -71,7 +70,7 @@ class TrainingState:
     """The parts of one training run.
 
     Args:
-        parts: By name: "optimizer", "data", "scheduler", "scaler", or what else has a state.
+        parts: By name: "optimizer", "data", "scheduler", "scaler", or what else has a state; None is none.
         config: Plain JSON that must not change between two starts.
         rank, world_size: Which part of the run this process is.
     """
@@ -80,12 +79,13 @@ class TrainingState:
         self,
         *,
         model: torch.nn.Module,
-        parts: Mapping[str, Stateful],
+        parts: Mapping[str, Stateful | None],
         config: dict[str, Any],
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.model, self.parts, self.config = model, dict(parts), config
+        self.model, self.config = model, config
+        self.parts = {name: part for name, part in parts.items() if part is not None}
         self.rank, self.world_size = rank, world_size
         self._layouts: dict[tuple[object, ...], Layout] = {}
         self.config_digest = _digest(model, self.parts.get("optimizer"), config)
@@ -229,15 +229,6 @@ def _is_own(name: str) -> bool:
     return name.startswith(("random", "data"))
 
 
-def slots_of(header: dict[str, Any]) -> list[TensorSlot]:
-    """Return where each tensor lies, as a header says it."""
-    return [TensorSlot(**{name: _tupled(v) for name, v in slot.items()}) for slot in header["tensors"]]
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _digest(model: torch.nn.Module, optimizer: Stateful | None, config: dict[str, Any]) -> str:
     """SHA-256 over the configuration, the kind of optimizer, and the model's names, dtypes and shapes."""
     state = model.state_dict().items()
@@ -246,35 +237,10 @@ def _digest(model: torch.nn.Module, optimizer: Stateful | None, config: dict[str
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def random_state() -> dict[str, Any]:
-    """Return the state of every global random generator."""
-    numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
-    key = numpy_state["state"]["key"].tolist()
-    return {
-        "python": random.getstate(),
-        "numpy": {**numpy_state, "state": {**numpy_state["state"], "key": key}},
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],  # type: ignore[no-untyped-call]
-    }
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Set every global random generator as `random_state` found it."""
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"].clone())  # Of a view torch reads from where its storage begins.
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all([each.clone() for each in state["cuda"]])
-
-
-def weights_sha256(model: torch.nn.Module) -> str:
-    """Return SHA-256 over the parameters, sorted by name: each name, then its raw little-endian bytes.
-
-    Of sharded parameters it is over the parts on this rank.
-    """
-    digest = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
-        digest.update(name.encode())
-        flat = local_of(parameter.detach()).cpu().contiguous().view(-1)
-        digest.update(flat.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def join_before(optimizer: Stateful, join: Callable[[], None]) -> bool:
+    """Have a copy joined before each step of the optimizer; False where it knows no such hook."""
+    register = getattr(optimizer, "register_step_pre_hook", None)
+    if register is None:
+        return False
+    register(lambda *_: join())
+    return True

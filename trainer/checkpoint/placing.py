@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from .arena import TensorSlot
-from .capture import TrainingState, set_random_state, slots_of
+from .arena import TensorSlot, slots_of
+from .capture import TrainingState
+from .generators import set_random_state
 from .reading import Reader
 from .scatter import Scatter, Wanted
 from .targets import Targets, targets_for

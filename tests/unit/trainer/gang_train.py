@@ -14,7 +14,7 @@ import torch
 from gang_work import load, save, tensors_of, whole
 
 from trainer.checkpoint.boxes import ChunkAt
-from trainer.checkpoint.capture import weights_sha256
+from trainer.checkpoint.weights import weights_sha256
 from trainer.data import write_text
 from trainer.gpt import SIZES
 from trainer.loop import be_deterministic, learning_rate

@@ -14,9 +14,11 @@ import torch
 
 from trainer.adamw import AdamW
 from trainer.checkpoint.arena import Arena, TensorSlot, place
-from trainer.checkpoint.capture import TrainingState, random_state, set_random_state, weights_sha256
+from trainer.checkpoint.capture import TrainingState
+from trainer.checkpoint.generators import random_state, set_random_state
 from trainer.checkpoint.keeper import Keeper
 from trainer.checkpoint.tree import Tensors, decode, encode
+from trainer.checkpoint.weights import weights_sha256
 from trainer.errors import NotCapturable
 from trainer.gpt import SIZES, Gpt
 from trainer.runlog import RunLog

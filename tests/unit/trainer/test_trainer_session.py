@@ -350,7 +350,7 @@ def test_a_directive_to_move_saves_commits_and_leaves_with_75(tmp_path, start, m
 
 def test_checkpoint_now_saves_after_the_step_and_goes_on(tmp_path, start, make_plan):
     session = start(make_plan())
-    session._directives = directives = Directives()
+    session._orders.directives = directives = Directives()
     now = Directive(word="checkpoint_now", full_every_s=None, light_every_s=None, reason="")
     train(session, 3, at_step=0, do=lambda: setattr(directives, "directive", now))
     assert [event["step"] for event in events(tmp_path, kind="committed")] == [1, 3]
@@ -358,7 +358,7 @@ def test_checkpoint_now_saves_after_the_step_and_goes_on(tmp_path, start, make_p
 
 def test_a_directive_may_shorten_the_interval(tmp_path, start, make_plan):
     session = start(make_plan())
-    session._directives = directives = Directives()
+    session._orders.directives = directives = Directives()
     often = Directive(word="continue", full_every_s=1e-9, light_every_s=None, reason="")
     train(session, 4, at_step=1, do=lambda: setattr(directives, "directive", often))
     assert [event["step"] for event in events(tmp_path, kind="committed")] == [2, 3, 4]
