@@ -46,7 +46,7 @@ def asked_of(
         holds=holds,
         owed_hours=owed_hours(run, as_of),
         as_of=as_of,
-        stall_share=overheads.pause_s / interval_s if interval_s > 0 else 0.0,
+        stall_share=left.overheads.pause_s / interval_s if interval_s > 0 else 0.0,
         lag_hours=lag_s / SECONDS_PER_HOUR,
         unavailable=frozenset(unavailable),
         window=timedelta(hours=run.answer["window_hours"]),

@@ -96,7 +96,7 @@ class RunDecisions(RunViews):
             order, decision = ordered(decided, asked, found), found.decision
         here = next((option for option in options if option.pool == run.here), None)
         orders: dict[str, Any] = {"directive": order.word, "reason": order.reason, "decision": decision}
-        if here:
+        if here and run.lasts(asked.left):  # The rest of a job that should be over fits no interval.
             orders["full_every_s"] = here.estimate.interval_s
         if order.target:
             kind = order.target.capacity_type.value
@@ -113,7 +113,8 @@ def _placement(
 ) -> Placement:
     """Return where to start; a pool that could not be estimated saves as spot was planned to."""
     if option:
-        return Placement.of_option(option, fallbacks(option, options))
+        found = Placement.of_option(option, fallbacks(option, options))
+        return found if run.lasts(asked.left) else replace(found, interval_s=spot_interval_s(run))
     return Placement(
         pool=target.pool,
         nodes=nodes_of(asked.left, target),

@@ -18,11 +18,12 @@ from model.market import Pool
 from trainer.plan import Plan
 
 from .missing import Conflict, Missing
+from .pace import left_hours, measured, planned_steps
 from .planning import Origin
-from .progress import Event, RunClock, newest_checkpoint, state, useful_hours_done
+from .progress import Event, RunClock, kept_hours, newest_checkpoint, state
 from .wire import JobSpec, to_job
 
-LEAST_LEFT_HOURS = 0.1  # A job goes on until its trainer says it is done.
+LEAST_LEFT_HOURS = 0.1  # A job goes on until its trainer says it is done; nobody knows for how long.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +75,23 @@ class RunState:
         }
 
     def what_is_left(self, as_of: datetime, *, committed_only: bool) -> Job:
-        """Return the job that remains at an instant; its budget is not asked again.
+        """Return the job that remains at an instant, by what the run measured of itself.
 
-        A deadline that has passed becomes one that nothing meets: the run goes on, late.
+        Its budget is not asked again. A deadline that has passed becomes one that nothing meets: the
+        run goes on, late.
         """
-        done = useful_hours_done(self.events, self.clock, self.speeds(), committed_only=committed_only)
-        left = max(self.job.useful_hours - done, LEAST_LEFT_HOURS)
+        kept = kept_hours(self.events, self.clock, self.speeds(), committed_only=committed_only)
+        left = max(left_hours(self.job.useful_hours, kept, planned_steps(self.events)), LEAST_LEFT_HOURS)
+        overheads = measured(self.job.overheads, self.events, self.clock)
         late = as_of + timedelta(seconds=1)
         deadline = max(self.job.deadline_at, late) if self.job.deadline_at else None
-        return replace(self.job, useful_hours=left, budget_usd=None, deadline_at=deadline)
+        return replace(
+            self.job, useful_hours=left, budget_usd=None, deadline_at=deadline, overheads=overheads
+        )
+
+    def lasts(self, left: Job) -> bool:
+        """Say whether more is left than the least there can be: else nothing may be fitted to it."""
+        return left.useful_hours > LEAST_LEFT_HOURS
 
     def checkpoint(self) -> dict[str, Any] | None:
         """Return the newest generation, which a restore must not fall behind."""
