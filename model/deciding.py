@@ -10,10 +10,13 @@ Legend: T = ticks, P = pools, S = 2 states, B = age bins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered, cheapest
+from .spot_conditions import Conditions
+from .spot_lateness import Lateness
 from .spot_safety import ROUNDING, Promise
 from .spot_seen import Seen
 from .spot_standing import Standing
@@ -39,16 +42,12 @@ class Policy(Standing):
         on_demand_usd_per_hour: float,
         egress_usd: Mapping[tuple[str, str], float],
         seen: Seen,
-        value_of_time_usd_per_hour: float,
+        conditions: Conditions,
     ) -> None:
         super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen)
-        self._terms = Terms(
-            promise.tick_hours,
-            promise.overhead_hours,
-            promise.lag_hours,
-            on_demand_usd_per_hour,
-            value_of_time_usd_per_hour,
-        )
+        self.conditions = conditions
+        hour_usd = conditions.value_of_time_usd_per_hour
+        self._late = Lateness(promise, hour_usd, on_demand_usd_per_hour) if conditions.soft else None
         self._solve(promise.task_hours, 0)
 
     def decide(self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]) -> Action:
@@ -72,7 +71,7 @@ class Policy(Standing):
     def consider(
         self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]
     ) -> list[Considered]:
-        """Return every action with its expected cost, on-demand first; at least one is safe."""
+        """Return every action with its expected cost, on-demand first; at least one is allowed."""
         tick = self.tick_at(now_h)
         up_P = np.array([bool(available.get(pool, False)) for pool in self.pools])
         current = current if current[0] != SPOT or available.get(str(current[1])) else NOTHING
@@ -80,21 +79,41 @@ class Policy(Standing):
         left = max(self.promise.task_hours - done_h, 0.0)
         if left <= ROUNDING * self.promise.tick_hours:
             return [Considered(NOTHING, 0.0, True)]
-        if tick - self._solved_tick >= self._solve_ticks:
+        if self._stale(tick, left):
             self._solve(left, tick)
         spots, best = self._spots(tick, left, current, up_P)
         found = [self._on_demand(tick, left, current, best), *spots]
-        if best is None or (current == NOTHING and len(self.pools) == 1):  # What lives is not given up.
+        alone = current == NOTHING and len(self.pools) == 1 and self._late is None
+        if best is None or alone:  # What lives is not given up, and a late job is not left undone for a tie.
             found.append(self._wait(tick, left, best))
-        return found
+        return [replace(each, may_be_late=True) for each in found] if self._may_be_late else found
+
+    def _stale(self, tick: int, left_hours: float) -> bool:
+        """Say whether values are to be worked out anew."""
+        if tick - self._solved_tick >= self._solve_ticks:
+            return True
+        if self._late is None:
+            return False
+        may_be_late = self._late.allowed(tick, left_hours)
+        moved = may_be_late and self._late.near(self._end, tick, left_hours)
+        return may_be_late != self._may_be_late or moved
 
     def _solve(self, left_hours: float, tick: int) -> None:
         """Work out values from what has been seen by now."""
         promise, hazards_PSB = self.promise, self._ages.hazards()
         self._market = self._pooled(hazards_PSB, left_hours)
-        left_ticks = max(promise.ticks - tick, 1)
+        self._may_be_late, self._end = False, promise.ticks
+        late_ticks, hour_usd = None, self.conditions.value_of_time_usd_per_hour
+        if self._late is not None:
+            self._may_be_late = self._late.allowed(tick, left_hours)
+            hour_usd = hour_usd if self._may_be_late else 0.0
+            if self._may_be_late:
+                self._end = self._late.end_tick(tick, left_hours)
+                late_ticks = self._end - max(promise.ticks, tick)
+        left_ticks = max(self._end - tick, 1)
         slack = max(left_ticks * promise.tick_hours - left_hours, 0.0)
-        self._values = Values(self._terms, self._market, left_ticks, slack)
+        terms = Terms(promise.tick_hours, promise.overhead_hours, promise.lag_hours, self.on_demand, hour_usd)
+        self._values = Values(terms, self._market, left_ticks, slack, late_ticks)
         self._solved_tick = tick
         self._solve_ticks = max(round(SOLVE_EVERY_HOURS / promise.tick_hours), 1)
 
@@ -110,10 +129,10 @@ class Policy(Standing):
         return pooled(self._seen.up_TP, self._seen.hours, price_P, cost_P, up_PB, self._union.hazards()[0])
 
     def _after(self, tick: int, state: int, slack_hours: float) -> float:
-        return self._values.after(max(self.promise.ticks - tick - 1, 0), state, slack_hours)
+        return self._values.after(max(self._end - tick - 1, 0), state, slack_hours)
 
     def _slack(self, tick: int, left: float) -> float:
-        return (self.promise.ticks - tick) * self.promise.tick_hours - left
+        return (self._end - tick) * self.promise.tick_hours - left
 
     def _rest_state(self, on_demand: bool, best: int | None) -> int:
         """Return the state of holding none, or on-demand, while this pool is the best that is up."""

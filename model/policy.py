@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from .deciding import Policy
 from .errors import ImpossibleInput
 from .spot_action import Considered
+from .spot_conditions import Conditions
 from .spot_safety import ROUNDING, Promise
 from .spot_seen import Course, seen
 from .validity import quantity
@@ -34,6 +35,7 @@ def make_policy(
     checkpoint_lag_hours: float = 0.0,
     value_of_time_usd_per_hour: float | None = None,
     budget_usd: float | None = None,
+    soft: bool = False,
 ) -> Policy:
     """Return a policy for one job, asked once per tick.
 
@@ -51,12 +53,15 @@ def make_policy(
         nodes: Of the gang; prices and availability are the gang's already.
         floor_nodes: Not decided here: only 0 is taken.
         checkpoint_lag_hours: Work a preemption loses at most.
-        value_of_time_usd_per_hour: What an hour until the end is worth, beside the deadline.
+        value_of_time_usd_per_hour: What an hour until the end is worth, beside the deadline; with `soft`,
+            what an hour after it costs.
         budget_usd: Not decided here: only None is taken.
+        soft: The deadline may be missed, at the value of time per hour late; before it time is free.
 
     Raises:
-        ImpossibleInput: On-demand from the start would miss the deadline, with the least that fits;
-            there is no pool; a price or time is impossible; or what is asked is not decided here.
+        ImpossibleInput: On-demand from the start would miss a hard deadline, with the least that fits;
+            a soft one comes without a value of time; there is no pool; a price or time is impossible; or
+            what is asked is not decided here.
     """
     promise = Promise(
         _hours("Work", task_hours, above_zero=True),
@@ -65,7 +70,14 @@ def make_policy(
         _hours("Tick", gap_hours, above_zero=True),
         _hours("Checkpoint lag", checkpoint_lag_hours),
     )
-    _refuse(promise, pools, spot_usd_per_hour, nodes, floor_nodes, budget_usd)
+    _refuse(pools, spot_usd_per_hour, nodes, floor_nodes, budget_usd)
+    if soft and value_of_time_usd_per_hour is None:
+        raise ImpossibleInput(
+            "The deadline is soft, and no value of time says what an hour after it costs.",
+            fix="Give value_of_time_usd_per_hour, 0 where lateness costs nothing, or leave soft out.",
+        )
+    if not soft:
+        _refuse_too_near(promise)
     step = _hours("Tick of the history", history_gap_hours or gap_hours, above_zero=True)
     return Policy(
         promise,
@@ -74,7 +86,12 @@ def make_policy(
         float(quantity("On-demand price", on_demand_usd_per_hour, "USD/h")),
         egress_usd_per_move or {},
         seen(pools, history or {}, step),
-        float(quantity("Value of time", value_of_time_usd_per_hour or 0.0, "USD/h")),
+        Conditions(
+            value_of_time_usd_per_hour=float(
+                quantity("Value of time", value_of_time_usd_per_hour or 0.0, "USD/h")
+            ),
+            soft=soft,
+        ),
     )
 
 
@@ -83,7 +100,6 @@ def _hours(name: str, value: float, *, above_zero: bool = False) -> float:
 
 
 def _refuse(
-    promise: Promise,
     pools: Sequence[str],
     prices: Mapping[str, float],
     nodes: int,
@@ -104,6 +120,9 @@ def _refuse(
             "An on-demand floor or a budget was asked of the policy, which decides neither.",
             fix="Leave floor_nodes at 0 and budget_usd out; ask for the floor when planning.",
         )
+
+
+def _refuse_too_near(promise: Promise) -> None:
     short = promise.least_hours() - promise.ticks * promise.tick_hours
     if short > ROUNDING:
         raise ImpossibleInput(

@@ -68,6 +68,8 @@ class Threshold:
 def alternatives(policy: Policy, asked: Question, hours_left: float | None = None) -> list[Alternative]:
     """Return what could be done now, the safe first, cheapest first; the likeliest, where all are late.
 
+    Where the deadline is soft, the cheapest first.
+
     Args:
         policy: Asked, and left as it is.
         asked: The question.
@@ -75,7 +77,10 @@ def alternatives(policy: Policy, asked: Question, hours_left: float | None = Non
             the hour as well, for a loss at any instant.
     """
     hours = _hours(policy, asked) if hours_left is None else hours_left
-    found = [_alternative(policy, asked, each, hours) for each in asked.of(policy.trial())]
+    considered = asked.of(policy.trial())
+    found = [_alternative(policy, asked, each, hours) for each in considered]
+    if any(each.may_be_late for each in considered):
+        return sorted(found, key=lambda each: each.cost_usd)
     late = not any(each.safe and each.p_on_time == 1.0 for each in found)
     return sorted(found, key=lambda each: (-each.p_on_time if late else 0.0, not each.safe, each.cost_usd))
 
@@ -136,7 +141,7 @@ def price_limits(policy: Policy, asked: Question, *, solve: bool) -> list[Thresh
         solve: Work values out anew for each price, as where it lasts; else they stand, and a price
             is weighed only against those of other pools.
     """
-    considered = [each for each in asked.of(policy.trial()) if each.safe]
+    considered = [each for each in asked.of(policy.trial()) if each.allowed]
     chosen = cheapest(considered).action
     if chosen[0] == SPOT:
         found = [_price_limit(policy, asked, str(chosen[1]), chosen, solve)]

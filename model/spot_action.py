@@ -16,8 +16,14 @@ class Considered:
     action: Action
     cost_usd: float
     safe: bool  # Whatever capacity does next, on-demand still ends in time.
+    may_be_late: bool = False  # The deadline is soft: an end after it is a matter of money.
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be chosen."""
+        return self.safe or self.may_be_late
 
 
 def cheapest(considered: list[Considered]) -> Considered:
-    """Return the cheapest of those that are safe; the first of equals."""
-    return min((each for each in considered if each.safe), key=lambda each: each.cost_usd)
+    """Return the cheapest of those that are allowed; the first of equals."""
+    return min((each for each in considered if each.allowed), key=lambda each: each.cost_usd)

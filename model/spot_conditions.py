@@ -1,0 +1,13 @@
+"""What a job asks beyond its hard deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What is worth, allowed or wanted, as `model.policy.make_policy` takes it."""
+
+    value_of_time_usd_per_hour: float = 0.0
+    soft: bool = False  # An hour after the deadline costs the value of time; before it time is free.
