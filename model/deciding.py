@@ -65,7 +65,7 @@ class Policy(Standing):
         best = cheapest(self.consider(now_h, done_h, current, available))
         self._last = best.action
         if best.action != current:
-            self._debt_hours = self.promise.overhead_hours if best.action[0] else 0.0
+            self._debt_hours = self._begun(best.action)
         return best.action
 
     def consider(
@@ -83,9 +83,11 @@ class Policy(Standing):
             self._solve(left, tick)
         spots, best = self._spots(tick, left, current, up_P)
         found = [self._on_demand(tick, left, current, best), *spots]
+        if self.promise.floor_share >= 1.0:
+            return found[:1]  # All nodes stay on on-demand.
         alone = current == NOTHING and len(self.pools) == 1 and self._late is None
         if best is None or alone:  # What lives is not given up, and a late job is not left undone for a tie.
-            found.append(self._wait(tick, left, best))
+            found.append(self._wait(tick, left, current, best))
         return [replace(each, may_be_late=True) for each in found] if self._may_be_late else found
 
     def _stale(self, tick: int, left_hours: float) -> bool:
@@ -112,7 +114,14 @@ class Policy(Standing):
                 late_ticks = self._end - max(promise.ticks, tick)
         left_ticks = max(self._end - tick, 1)
         slack = max(left_ticks * promise.tick_hours - left_hours, 0.0)
-        terms = Terms(promise.tick_hours, promise.overhead_hours, promise.lag_hours, self.on_demand, hour_usd)
+        terms = Terms(
+            promise.tick_hours,
+            promise.overhead_hours,
+            promise.lag_hours,
+            self.on_demand,
+            hour_usd,
+            promise.floor_share,
+        )
         self._values = Values(terms, self._market, left_ticks, slack, late_ticks)
         self._solved_tick = tick
         self._solve_ticks = max(round(SOLVE_EVERY_HOURS / promise.tick_hours), 1)
@@ -159,7 +168,7 @@ class Policy(Standing):
         worse = np.array([self._worse(int(p), owed_P[p], tick, left, current) for p in up])
         best = int(up[np.argmin(worse)])
         after = self._after_spot(best, owed_P[best], tick, left)
-        cost = self.prices[self.pools[best]] * self.promise.tick_hours + after
+        cost = self.usd_per_hour((SPOT, self.pools[best])) * self.promise.tick_hours + after
         found = [
             Considered(
                 (SPOT, self.pools[p]),
@@ -187,18 +196,21 @@ class Policy(Standing):
         return float(self._dearer_usd(pool, age_bin, current) + moving_usd)
 
     def _dearer_usd(self, pool: int, age_bin: int, current: Action) -> float:
-        """Return the difference in price over the hours for which it will matter."""
+        """Return the difference in price, of the nodes on spot, over the hours for which it will matter."""
         price = self.prices[self.pools[pool]]
         if current[0] == SPOT:
             held = self.pools.index(str(current[1]))
             both = min(self._stay[0][pool, age_bin], self._stay[0][held, int(self._ages.bins_P[held])])
-            return float((price - self.prices[self.pools[held]]) * both)
+            return float((price - self.prices[self.pools[held]]) * both * (1.0 - self.promise.floor_share))
         dearer = price - self._market.usd_per_hour
-        return float(dearer * (self._short_stay if dearer > 0 else self._stay)[0][pool, age_bin])
+        stay = (self._short_stay if dearer > 0 else self._stay)[0][pool, age_bin]
+        return float(dearer * stay * (1.0 - self.promise.floor_share))
 
-    def _wait(self, tick: int, left: float, best: int | None) -> Considered:
+    def _wait(self, tick: int, left: float, current: Action, best: int | None) -> Considered:
+        promise, owed = self.promise, self.owed(NOTHING, current)
         state = self._rest_state(False, best)
-        slack = self._slack(tick, left) - self.promise.tick_hours
-        after = self._after(tick, state, slack)
-        after += IMPATIENCE * self._market.usd_per_hour * self.promise.tick_hours
-        return Considered(NOTHING, after, self.promise.safe_to_wait(tick, left))
+        burnt = promise.tick_hours - promise.floor_share * (promise.tick_hours - owed)
+        after = self._after(tick, state, self._slack(tick, left) - burnt)
+        usd_per_hour = self.usd_per_hour(NOTHING) + IMPATIENCE * self._market.usd_per_hour
+        cost = usd_per_hour * promise.tick_hours + after
+        return Considered(NOTHING, cost, promise.safe_to_wait(tick, left, owed))

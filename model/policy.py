@@ -51,7 +51,8 @@ def make_policy(
         history_gap_hours: Of a tick of the history; `gap_hours` where None.
         egress_usd_per_move: From pool, to pool.
         nodes: Of the gang; prices and availability are the gang's already.
-        floor_nodes: Not decided here: only 0 is taken.
+        floor_nodes: Of the nodes, on on-demand throughout: "spot" is these and the rest on spot, (None, None)
+            these alone, at their share of the speed and of the on-demand price.
         checkpoint_lag_hours: Work a preemption loses at most.
         value_of_time_usd_per_hour: What an hour until the end is worth, beside the deadline; with `soft`,
             what an hour after it costs.
@@ -69,8 +70,9 @@ def make_policy(
         _hours("Restart overhead", restart_overhead_hours),
         _hours("Tick", gap_hours, above_zero=True),
         _hours("Checkpoint lag", checkpoint_lag_hours),
+        _floor_share(nodes, floor_nodes),
     )
-    _refuse(pools, spot_usd_per_hour, nodes, floor_nodes, budget_usd)
+    _refuse(pools, spot_usd_per_hour, budget_usd)
     if soft and value_of_time_usd_per_hour is None:
         raise ImpossibleInput(
             "The deadline is soft, and no value of time says what an hour after it costs.",
@@ -91,6 +93,8 @@ def make_policy(
                 quantity("Value of time", value_of_time_usd_per_hour or 0.0, "USD/h")
             ),
             soft=soft,
+            nodes=nodes,
+            floor_nodes=floor_nodes,
         ),
     )
 
@@ -99,11 +103,20 @@ def _hours(name: str, value: float, *, above_zero: bool = False) -> float:
     return float(quantity(name, value, "h", above_zero=above_zero))
 
 
+def _floor_share(nodes: int, floor_nodes: int) -> float:
+    quantity("Node count", nodes, "nodes", above_zero=True)
+    quantity("On-demand floor", floor_nodes, "nodes")
+    if floor_nodes > nodes:
+        raise ImpossibleInput(
+            f"An on-demand floor of {floor_nodes} nodes was asked of a gang of {nodes}.",
+            fix=f"Ask for a floor of {nodes} nodes at most.",
+        )
+    return floor_nodes / nodes
+
+
 def _refuse(
     pools: Sequence[str],
     prices: Mapping[str, float],
-    nodes: int,
-    floor_nodes: int,
     budget_usd: float | None,
 ) -> None:
     if not pools:
@@ -114,11 +127,9 @@ def _refuse(
             f"{len(unpriced)} of {len(pools)} pools have no price, {unpriced[0]} among them.",
             fix="Give every pool a price, or leave it out.",
         )
-    quantity("Node count", nodes, "nodes", above_zero=True)
-    if floor_nodes or budget_usd is not None:
+    if budget_usd is not None:
         raise ImpossibleInput(
-            "An on-demand floor or a budget was asked of the policy, which decides neither.",
-            fix="Leave floor_nodes at 0 and budget_usd out; ask for the floor when planning.",
+            "A budget was asked of the policy, which does not decide by one.", fix="Leave budget_usd out."
         )
 
 

@@ -77,20 +77,24 @@ def alternatives(policy: Policy, asked: Question, hours_left: float | None = Non
             the hour as well, for a loss at any instant.
     """
     hours = _hours(policy, asked) if hours_left is None else hours_left
-    considered = asked.of(policy.trial())
-    found = [_alternative(policy, asked, each, hours) for each in considered]
+    trial = policy.trial()
+    considered = asked.of(trial)
+    found = [
+        _alternative(policy, asked, each, hours, trial.owed(each.action, asked.current))
+        for each in considered
+    ]
     if any(each.may_be_late for each in considered):
         return sorted(found, key=lambda each: each.cost_usd)
     late = not any(each.safe and each.p_on_time == 1.0 for each in found)
     return sorted(found, key=lambda each: (-each.p_on_time if late else 0.0, not each.safe, each.cost_usd))
 
 
-def _alternative(policy: Policy, asked: Question, each: Considered, hours: float) -> Alternative:
+def _alternative(policy: Policy, asked: Question, each: Considered, hours: float, owed: float) -> Alternative:
     """Return what is considered with its chance; see `Alternative`."""
     promise, left = policy.promise, _left_hours(policy, asked)
-    owed = policy.owed(each.action, asked.current)
     kind = each.action[0]
-    needed = {SPOT: left + owed + promise.lag_hours, None: left + promise.tick_hours}
+    waited = promise.tick_hours - promise.waited_hours(owed)
+    needed = {SPOT: left + owed + promise.lag_hours, None: left + waited}
     safe = each.safe and (kind == ON_DEMAND or needed[kind] + promise.overhead_hours <= hours + CLOSE)
     if left + owed > hours + CLOSE:
         chance = 0.0

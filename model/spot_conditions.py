@@ -9,5 +9,7 @@ from dataclasses import dataclass
 class Conditions:
     """What is worth, allowed or wanted, as `model.policy.make_policy` takes it."""
 
+    nodes: int = 1  # Of the gang.
+    floor_nodes: int = 0  # Of these, on on-demand throughout.
     value_of_time_usd_per_hour: float = 0.0
     soft: bool = False  # An hour after the deadline costs the value of time; before it time is free.

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from .spot_action import NOTHING, SPOT, Action
+from .spot_action import NOTHING, ON_DEMAND, SPOT, Action
 from .spot_ages import Ages
 from .spot_safety import Promise
 from .spot_seen import Seen
@@ -38,7 +38,7 @@ class Standing:
         self.prices, self.on_demand = dict(prices), on_demand_usd_per_hour
         self.egress_usd = egress_usd
         self._look(seen)
-        self._last: Action = NOTHING
+        self._last: Action | None = None  # Before the first decision not even a floor runs.
         self._debt_hours, self._tick = 0.0, -1
         self._solved_tick = LONG_AGO
 
@@ -96,9 +96,21 @@ class Standing:
 
     def owed(self, action: Action, current: Action) -> float:
         """Return the hours without progress that an action begins with."""
-        if action[0] is None:
+        if action[0] is None and not self.promise.floor_share:
             return 0.0
         return self._debt_hours if action == current else self.promise.overhead_hours
+
+    def usd_per_hour(self, action: Action) -> float:
+        """Return what an hour of an action is billed, for all nodes, those of the floor among them."""
+        floor = self.promise.floor_share
+        if action[0] == ON_DEMAND:
+            return self.on_demand
+        spot_usd = self.prices[str(action[1])] if action[0] == SPOT else 0.0
+        return floor * self.on_demand + (1.0 - floor) * spot_usd
+
+    def _begun(self, action: Action) -> float:
+        """Return what is owed of a launch that begins now; a floor that is left alone begins anew, too."""
+        return self.promise.overhead_hours if action[0] or self.promise.floor_share else 0.0
 
     def age_bin(self, pool: str) -> int:
         """Return the age bin of a pool's state."""
@@ -120,9 +132,11 @@ class Standing:
     def _advance(self, tick: int, current: Action, up_P: np.ndarray) -> None:
         """Move the clock: what is owed of the launch, and how old every state is."""
         passed = max(tick - self._tick, 0) if self._tick >= 0 else 0
-        if current != self._last or current == NOTHING:
-            self._debt_hours = 0.0  # Lost, or nothing was held: a launch starts anew.
         self._debt_hours = max(self._debt_hours - passed * self.promise.tick_hours, 0.0)
+        if current != self._last:
+            self._debt_hours = self._begun(current) if current == NOTHING else 0.0  # A launch starts anew.
+        elif current == NOTHING and not self.promise.floor_share:
+            self._debt_hours = 0.0
         if tick > self._tick:
             self._ages.see(up_P)
             self._union.see(np.array([up_P.any()]))

@@ -2,8 +2,8 @@
 
 The state is how many ticks are left, the slack (time left less work left less what is owed for
 the last launch), and what is known of capacity: a spot machine held, none held, or on-demand
-held, while the best pool is up for an age or none is. Running keeps slack, waiting burns it, a
-launch burns the overhead.
+held, while the best pool is up for an age or none is. Running keeps slack, waiting burns it (less what a
+floor works meanwhile), a launch burns the overhead.
 
 Money is in USD for all nodes, hours are clock hours. Values are interpolated over slack and between
 the ticks kept (`spot_grid`); the hard promise of the deadline is not here but in `spot_safety`. A soft
@@ -36,6 +36,15 @@ class Terms:
     lag_hours: float  # Work a preemption loses.
     on_demand_usd_per_hour: float
     value_of_time_usd_per_hour: float = 0.0  # Of every hour until the end; of late ones, where it is soft.
+    floor_share: float = 0.0  # Of the gang, on on-demand throughout.
+
+    def rest_usd_per_hour(self) -> float:
+        """Return what an hour of waiting is billed: that of the floor."""
+        return self.floor_share * self.on_demand_usd_per_hour
+
+    def spot_usd_per_hour(self, usd_per_hour: float) -> float:
+        """Return what an hour on spot is billed beside the floor, from the price of all nodes."""
+        return self.rest_usd_per_hour() + (1.0 - self.floor_share) * usd_per_hour
 
 
 HELD, NONE_UP, NONE_DOWN, OD_UP, OD_DOWN = range(5)  # Each with its age bins.
@@ -125,11 +134,13 @@ class Values:
     def _chosen(self, after_XJ: Floats, hours: float, ticks_left: int) -> Floats:
         """Return the value of each state when the best is done for some hours."""
         terms, slack_J, missed = self.terms, self.slack_J, self._missed
-        spot_usd, od_usd = self.market.usd_per_hour * hours, terms.on_demand_usd_per_hour * hours
+        spot_usd = terms.spot_usd_per_hour(self.market.usd_per_hour) * hours
+        od_usd, rest_usd = terms.on_demand_usd_per_hour * hours, terms.rest_usd_per_hour() * hours
         after = after_XJ.reshape(5, BINS, SLACKS)
         launched = self._at(after_XJ, slack_J - terms.overhead_hours).reshape(5, BINS, SLACKS)
-        waited = self._at(after_XJ, slack_J - hours).reshape(5, BINS, SLACKS)
-        waited = np.where(slack_J - hours >= terms.overhead_hours, waited, missed)
+        waited_J = slack_J - hours * (1.0 - terms.floor_share)
+        waited = self._at(after_XJ, waited_J).reshape(5, BINS, SLACKS) + rest_usd
+        waited = np.where(waited_J >= terms.overhead_hours, waited, missed)
         counts = self._late_ticks is None or ticks_left <= self._late_ticks
         time_usd = terms.value_of_time_usd_per_hour * hours if counts else 0.0
         stay = np.where(slack_J >= terms.overhead_hours, after[HELD] + spot_usd, missed)
@@ -161,7 +172,7 @@ class Values:
             return np.zeros_like(surplus_J)
         launch_X1 = np.zeros((5 * BINS, 1))
         launch_X1[NONE_UP * BINS : OD_UP * BINS] = self.terms.overhead_hours
-        usd_per_hour = self.market.usd_per_hour
+        usd_per_hour = self.terms.spot_usd_per_hour(self.market.usd_per_hour)
         late = ticks_left < self._late_ticks  # At the deadline itself nothing has been charged yet.
         late_usd = self.terms.value_of_time_usd_per_hour if late else 0.0
         return np.asarray(launch_X1 * usd_per_hour - surplus_J * (usd_per_hour + late_usd))
