@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from .deciding import Policy
 from .errors import ImpossibleInput
-from .spot_action import Considered
+from .spot_action import SPOT, Considered
 from .spot_conditions import Conditions
+from .spot_paying import CLOSE_USD
 from .spot_safety import ROUNDING, Promise
 from .spot_seen import Course, seen
 from .validity import quantity
@@ -56,13 +57,14 @@ def make_policy(
         checkpoint_lag_hours: Work a preemption loses at most.
         value_of_time_usd_per_hour: What an hour until the end is worth, beside the deadline; with `soft`,
             what an hour after it costs.
-        budget_usd: Not decided here: only None is taken.
+        budget_usd: For all of the job. A hard deadline goes before it, and what is expected beyond it is
+            told; with `soft`, on-demand is not bought where it would not pay for finishing that way.
         soft: The deadline may be missed, at the value of time per hour late; before it time is free.
 
     Raises:
         ImpossibleInput: On-demand from the start would miss a hard deadline, with the least that fits;
-            a soft one comes without a value of time; there is no pool; a price or time is impossible; or
-            what is asked is not decided here.
+            a soft one comes without a value of time; there is no pool; a price, a time or a number of
+            nodes is impossible; or the budget does not pay for spot throughout.
     """
     promise = Promise(
         _hours("Work", task_hours, above_zero=True),
@@ -72,7 +74,7 @@ def make_policy(
         _hours("Checkpoint lag", checkpoint_lag_hours),
         _floor_share(nodes, floor_nodes),
     )
-    _refuse(pools, spot_usd_per_hour, budget_usd)
+    _refuse(pools, spot_usd_per_hour)
     if soft and value_of_time_usd_per_hour is None:
         raise ImpossibleInput(
             "The deadline is soft, and no value of time says what an hour after it costs.",
@@ -81,7 +83,7 @@ def make_policy(
     if not soft:
         _refuse_too_near(promise)
     step = _hours("Tick of the history", history_gap_hours or gap_hours, above_zero=True)
-    return Policy(
+    found = Policy(
         promise,
         pools,
         {pool: float(quantity("Spot price", spot_usd_per_hour[pool], "USD/h")) for pool in pools},
@@ -95,8 +97,11 @@ def make_policy(
             soft=soft,
             nodes=nodes,
             floor_nodes=floor_nodes,
+            budget_usd=budget_usd,
         ),
     )
+    _refuse_unaffordable(found)
+    return found
 
 
 def _hours(name: str, value: float, *, above_zero: bool = False) -> float:
@@ -117,7 +122,6 @@ def _floor_share(nodes: int, floor_nodes: int) -> float:
 def _refuse(
     pools: Sequence[str],
     prices: Mapping[str, float],
-    budget_usd: float | None,
 ) -> None:
     if not pools:
         raise ImpossibleInput("There are 0 pools to choose from.", fix="Name at least 1 pool.")
@@ -126,10 +130,6 @@ def _refuse(
         raise ImpossibleInput(
             f"{len(unpriced)} of {len(pools)} pools have no price, {unpriced[0]} among them.",
             fix="Give every pool a price, or leave it out.",
-        )
-    if budget_usd is not None:
-        raise ImpossibleInput(
-            "A budget was asked of the policy, which does not decide by one.", fix="Leave budget_usd out."
         )
 
 
@@ -140,4 +140,20 @@ def _refuse_too_near(promise: Promise) -> None:
             f"The deadline of {promise.deadline_hours:g} h is {short:.3g} h too near: on-demand from the "
             f"start takes {promise.least_hours():.4g} h in whole ticks.",
             fix=f"Give a deadline of {promise.least_hours():.4g} h or more, or less work.",
+        )
+
+
+def _refuse_unaffordable(policy: Policy) -> None:
+    """Refuse a budget below the cheapest course there is: the cheapest capacity, never lost."""
+    budget = policy.conditions.budget_usd
+    if budget is None:
+        return
+    quantity("Budget", budget, "USD")
+    usd_per_hour = [policy.on_demand, *(policy.usd_per_hour((SPOT, pool)) for pool in policy.pools)]
+    least_usd = min(usd_per_hour) * policy.promise.least_hours()
+    if least_usd > budget + CLOSE_USD:
+        raise ImpossibleInput(
+            f"The budget of {budget:.2f} USD is {least_usd - budget:.2f} USD too small: even the cheapest "
+            f"capacity, never lost, takes {least_usd:.2f} USD in whole ticks.",
+            fix=f"Give a budget of {least_usd:.2f} USD or more, or less work.",
         )

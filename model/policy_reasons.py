@@ -53,6 +53,8 @@ class Alternative:
     cost_usd: float
     p_on_time: float
     safe: bool
+    over_budget_usd: float = 0.0  # Expected beyond the budget, where there is one.
+    barred: bool = False  # By the budget, under a soft deadline.
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Threshold:
 def alternatives(policy: Policy, asked: Question, hours_left: float | None = None) -> list[Alternative]:
     """Return what could be done now, the safe first, cheapest first; the likeliest, where all are late.
 
-    Where the deadline is soft, the cheapest first.
+    Where the deadline is soft, the cheapest first, those that a budget forbids last.
 
     Args:
         policy: Asked, and left as it is.
@@ -84,7 +86,7 @@ def alternatives(policy: Policy, asked: Question, hours_left: float | None = Non
         for each in considered
     ]
     if any(each.may_be_late for each in considered):
-        return sorted(found, key=lambda each: each.cost_usd)
+        return sorted(found, key=lambda each: (each.barred, each.cost_usd))
     late = not any(each.safe and each.p_on_time == 1.0 for each in found)
     return sorted(found, key=lambda each: (-each.p_on_time if late else 0.0, not each.safe, each.cost_usd))
 
@@ -102,7 +104,7 @@ def _alternative(policy: Policy, asked: Question, each: Considered, hours: float
         chance = 1.0
     else:
         chance = held_for(policy, str(each.action[1]), left + owed) if kind == SPOT else 0.0
-    return Alternative(each.action, each.cost_usd, chance, safe)
+    return Alternative(each.action, each.cost_usd, chance, safe, each.over_budget_usd, each.barred)
 
 
 def _hours(policy: Policy, asked: Question) -> float:

@@ -17,11 +17,13 @@ class Considered:
     cost_usd: float
     safe: bool  # Whatever capacity does next, on-demand still ends in time.
     may_be_late: bool = False  # The deadline is soft: an end after it is a matter of money.
+    barred: bool = False  # On-demand that the budget does not pay for to the end.
+    over_budget_usd: float = 0.0  # Expected beyond the budget; at least that, where time is worth money.
 
     @property
     def allowed(self) -> bool:
         """Whether it may be chosen."""
-        return self.safe or self.may_be_late
+        return (self.safe or self.may_be_late) and not self.barred
 
 
 def cheapest(considered: list[Considered]) -> Considered:

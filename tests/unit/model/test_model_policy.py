@@ -173,7 +173,7 @@ def test_spot_that_is_not_up_is_never_answered_even_if_it_is_said_to_be_held() -
         ({"pools": []}, "0 pools"),
         ({"pools": ["a", "b"]}, "1 of 2 pools have no price"),
         ({"spot_usd_per_hour": {"a": float("nan")}}, "nan"),
-        ({"budget_usd": 5.0}, "does not decide by one"),
+        ({"budget_usd": 4.5}, "0.50 USD too small.*takes 5.00 USD"),
         ({"nodes": 0}, "Node count is 0"),
         ({"task": 0.0}, "Work is 0"),
     ],
