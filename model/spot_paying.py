@@ -52,7 +52,14 @@ class Paying(Weighing):
 
     def update_spent(self, now_h: float, spent_usd: float) -> None:
         """Take what was billed until now from who knows it; it takes the place of the tally."""
+        self._purse = copy(self._purse)
         self._purse.put(self.tick_at(now_h), float(quantity("Money spent", spent_usd, "USD")))
+
+    def update_budget(self, now_h: float, budget_usd: float | None, spent_usd: float) -> None:
+        """Take a budget from now on, and what was billed of it until now; None: there is none."""
+        self.update_spent(now_h, spent_usd)
+        checked = None if budget_usd is None else float(quantity("Budget", budget_usd, "USD"))
+        self._purse.budget_usd = checked
 
     def _pay(self, tick: int, left: float, current: Action, best: Considered) -> None:
         """Bill the tick that a decision begins."""
@@ -76,9 +83,10 @@ class Paying(Weighing):
         if budget is None:
             return found
         without_time = found
-        if self._money is not self._values:
+        free = self._free_values()
+        if free is not self._values:
             other = copy(self)
-            other._values = self._money
+            other._values = free
             without_time = other._weighed(tick, left, current, up_P)
         rest = budget - self._purse.before(tick)
         judged = []

@@ -75,12 +75,18 @@ class Solving(Standing):
             hour_usd,
             promise.floor_share,
         )
-        self._values = self._money = Values(terms, self._market, left_ticks, slack, late_ticks)
-        if hour_usd and self.conditions.budget_usd is not None:  # What is billed, were time worth nothing.
-            free = replace(terms, value_of_time_usd_per_hour=0.0)
-            self._money = Values(free, self._market, left_ticks, slack, late_ticks)
+        self._values = Values(terms, self._market, left_ticks, slack, late_ticks)
+        self._free: Values | None = None if hour_usd else self._values
+        self._worked_out_for = left_ticks, slack, late_ticks
         self._solved_tick = tick
         self._solve_ticks = max(round(SOLVE_EVERY_HOURS / promise.tick_hours), 1)
+
+    def _free_values(self) -> Values:
+        """Return what is billed to the end, were time worth nothing; worked out where it is asked for."""
+        if self._free is None:
+            terms = replace(self._values.terms, value_of_time_usd_per_hour=0.0)
+            self._free = Values(terms, self._market, *self._worked_out_for)
+        return self._free
 
     def _pooled(self, hazards_PSB: Floats, left_hours: float) -> Pooled:
         """Return the pools as one: itself, where there is one."""
