@@ -35,10 +35,11 @@ class Policy(Paying):
         """
         current = self._alive(current, available)
         best = cheapest(self.consider(now_h, done_h, current, available))
-        self._pay(self.tick_at(now_h), self._left(done_h), current, best)
-        self._last = best.action
-        if best.action != current:
+        self._over = self._left(done_h) <= ROUNDING * self.promise.tick_hours
+        self._pay(self.tick_at(now_h), current, best)
+        if best.action != current or best.mix != self._mix:
             self._debt_hours = self._begun(best.action)
+        self._last, self._mix = best.action, best.mix
         return best.action
 
     def consider(
@@ -62,4 +63,25 @@ class Policy(Paying):
 
     def _alive(self, current: Action, available: Mapping[str, bool]) -> Action:
         """Return what is held; spot that is not to be had is not, whatever is said."""
-        return current if current[0] != SPOT or available.get(str(current[1])) else NOTHING
+        if current[0] != SPOT:
+            return current
+        pool = str(current[1])
+        held = self._mix.spot_nodes if self._mix and current == self._last else self.conditions.nodes
+        return current if self.obtainable(pool, bool(available.get(pool))) >= held else NOTHING
+
+    @property
+    def nodes_now(self) -> int:
+        """How many nodes work after the last decision, on-demand ones among them."""
+        if self._mix is not None:
+            return self._mix.nodes
+        if self._last is None or self._over:
+            return 0
+        return self.conditions.floor_nodes if self._last == NOTHING else self.conditions.nodes
+
+    @property
+    def spot_nodes_now(self) -> int:
+        """How many of them are on spot."""
+        if self._mix is not None:
+            return self._mix.spot_nodes
+        on_spot = self._last is not None and self._last[0] == SPOT
+        return self.conditions.nodes - self.conditions.floor_nodes if on_spot else 0

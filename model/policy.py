@@ -37,6 +37,7 @@ def make_policy(
     value_of_time_usd_per_hour: float | None = None,
     budget_usd: float | None = None,
     soft: bool = False,
+    elastic: bool = False,
 ) -> Policy:
     """Return a policy for one job, asked once per tick.
 
@@ -60,6 +61,8 @@ def make_policy(
         budget_usd: For all of the job. A hard deadline goes before it, and what is expected beyond it is
             told; with `soft`, on-demand is not bought where it would not pay for finishing that way.
         soft: The deadline may be missed, at the value of time per hour late; before it time is free.
+        elastic: With `update_capacity`: where a pool has fewer nodes, ("spot", pool) may be those alone, or
+            with on-demand in place of the rest; `nodes_now` and `spot_nodes_now` say how many.
 
     Raises:
         ImpossibleInput: On-demand from the start would miss a hard deadline, with the least that fits;
@@ -98,6 +101,7 @@ def make_policy(
             nodes=nodes,
             floor_nodes=floor_nodes,
             budget_usd=budget_usd,
+            elastic=elastic,
         ),
     )
     _refuse_unaffordable(found)

@@ -14,16 +14,16 @@ import numpy as np
 
 from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered
 from .spot_conditions import Conditions
+from .spot_partial import Partial
 from .spot_purse import Purse
 from .spot_safety import ROUNDING, Promise
 from .spot_seen import Seen
-from .spot_weighing import Weighing
 from .validity import quantity
 
 CLOSE_USD = 1e-6
 
 
-class Paying(Weighing):
+class Paying(Partial):
     """Keeps a tally, and judges actions by a budget where there is one."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Paying(Weighing):
     ) -> None:
         super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen, conditions)
         self._purse = Purse(conditions.budget_usd)
-        self._to_go_usd = 0.0
+        self._to_go_usd, self._over = 0.0, False
 
     @property
     def spent_usd(self) -> float:
@@ -61,10 +61,9 @@ class Paying(Weighing):
         checked = None if budget_usd is None else float(quantity("Budget", budget_usd, "USD"))
         self._purse.budget_usd = checked
 
-    def _pay(self, tick: int, left: float, current: Action, best: Considered) -> None:
+    def _pay(self, tick: int, current: Action, best: Considered) -> None:
         """Bill the tick that a decision begins."""
-        over = left <= ROUNDING * self.promise.tick_hours
-        tick_usd = 0.0 if over else self.usd_per_hour(best.action) * self.promise.tick_hours
+        tick_usd = 0.0 if self._over else self.usd_per_hour(best.action, best.mix) * self.promise.tick_hours
         moving_usd = self._begin_usd(best.action, current)
         self._purse = copy(self._purse)  # A trial shares it until one of the two pays.
         self._purse.bill(tick, tick_usd, moving_usd)
@@ -91,24 +90,31 @@ class Paying(Weighing):
         rest = budget - self._purse.before(tick)
         judged = []
         for each, money in zip(found, without_time, strict=True):
-            most_usd = self._most_usd(each.action, tick, left, current)
+            most_usd = self._most_usd(each, tick, left, current)
             over = max(min(money.cost_usd, most_usd) - rest, 0.0)
-            barred = each.may_be_late and each.action[0] == ON_DEMAND and most_usd > rest + CLOSE_USD
+            barred = each.may_be_late and self._buys_on_demand(each) and most_usd > rest + CLOSE_USD
             barred = barred and len(found) > 1
             judged.append(replace(each, over_budget_usd=over if over > CLOSE_USD else 0.0, barred=barred))
         return judged
 
-    def _most_usd(self, action: Action, tick: int, left: float, current: Action) -> float:
+    def _buys_on_demand(self, each: Considered) -> bool:
+        """Say whether there is more of it than the floor."""
+        more = each.mix is not None and each.mix.on_demand_nodes > self.conditions.floor_nodes
+        return each.action[0] == ON_DEMAND or more
+
+    def _most_usd(self, each: Considered, tick: int, left: float, current: Action) -> float:
         """Return what an action costs if on-demand does, from the next tick on, all that is left."""
-        promise, owed = self.promise, self.owed(action, current)
+        action, mix, promise = each.action, each.mix, self.promise
+        owed = self.owed(action, current, mix)
         if action[0] == ON_DEMAND:
             ticks = promise.ticks_on_demand(left, owed)
             return ticks * promise.tick_hours * self.on_demand + self._begin_usd(action, current)
         worked = promise.tick_hours - min(owed, promise.tick_hours)
-        worked *= 1.0 if action[0] == SPOT else promise.floor_share
+        whole = 1.0 if action[0] == SPOT else promise.floor_share
+        worked *= whole if mix is None else mix.nodes / self.conditions.nodes
         after = left - worked
         if action[0] == SPOT and after > ROUNDING * promise.tick_hours:
             after += min(promise.lag_hours, promise.task_hours)
         hours = promise.ticks_on_demand(after, promise.overhead_hours) * promise.tick_hours
-        now_usd = self.usd_per_hour(action) * promise.tick_hours + self._begin_usd(action, current)
+        now_usd = self.usd_per_hour(action, mix) * promise.tick_hours + self._begin_usd(action, current)
         return now_usd + hours * self.on_demand + (self._moving_usd(action[1], ON_DEMAND) if hours else 0.0)

@@ -53,15 +53,16 @@ class Promise:
         """Return the useful work that the floor does in a tick of waiting."""
         return self.floor_share * (self.tick_hours - min(debt_hours, self.tick_hours))
 
-    def safe_on_spot(self, tick: int, left_hours: float, debt_hours: float) -> bool:
+    def safe_on_spot(self, tick: int, left_hours: float, debt_hours: float, speed: float = 1.0) -> bool:
         """Say whether on-demand still fits if spot works for this tick and is lost at its end.
 
         Args:
             tick: Ticks passed since the start.
             left_hours: Useful work left now.
             debt_hours: Owed of the launch, the whole overhead for a new one.
+            speed: Of the whole gang's.
         """
-        worked = self.tick_hours - min(debt_hours, self.tick_hours)
+        worked = speed * (self.tick_hours - min(debt_hours, self.tick_hours))
         if left_hours - worked <= ROUNDING * self.tick_hours:
             return tick < self.ticks
         after = left_hours - worked + min(self.lag_hours, self.task_hours)

@@ -37,7 +37,7 @@ class Solving(Standing):
         seen: Seen,
         conditions: Conditions,
     ) -> None:
-        super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen)
+        super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen, conditions.nodes)
         self.conditions = conditions
         hour_usd = conditions.value_of_time_usd_per_hour
         self._late = Lateness(promise, hour_usd, on_demand_usd_per_hour) if conditions.soft else None
