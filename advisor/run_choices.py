@@ -25,7 +25,13 @@ from .steering import ON_DEMAND_WORD, Directive, left_to_pay, why_not
 
 
 def asked_of(
-    run: RunState, left: Job, as_of: datetime, *, holds: bool, unavailable: Collection[str] = ()
+    run: RunState,
+    left: Job,
+    as_of: datetime,
+    *,
+    holds: bool,
+    unavailable: Collection[str] = (),
+    spent_usd: float | None = None,
 ) -> Asked:
     """Return the question that a run puts to the policy.
 
@@ -35,6 +41,7 @@ def asked_of(
         as_of: Market time.
         holds: Whether its machine is still there.
         unavailable: Pools just tried in vain.
+        spent_usd: What it was billed so far, where it has a budget and that is known.
     """
     overheads, interval_s = run.job.overheads, spot_interval_s(run)
     lag_s = interval_s + overheads.pause_s + overheads.save_lag_s
@@ -50,6 +57,7 @@ def asked_of(
         lag_hours=lag_s / SECONDS_PER_HOUR,
         unavailable=frozenset(unavailable),
         window=timedelta(hours=run.answer["window_hours"]),
+        spent_usd=spent_usd,
     )
 
 

@@ -5,6 +5,7 @@ See docs/decisions/0015-one-policy-answers-runs.md for which of the two, and why
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from model.estimate import PoolStatistics
 from model.market import Pool
 
+from .accounting import account
 from .fallbacks import fallbacks
 from .planning import Placement
 from .policy_asked import ASKED_AGAIN_S, Asked
@@ -84,8 +86,18 @@ class RunDecisions(RunViews):
         draws = FEW_DRAWS if only else DRAWS
         return rank(asked.left, kept, sides, as_of=asked.as_of, seed=seed, draws=draws)[0]
 
+    def _spent_usd(self, run: RunState) -> float | None:
+        """Return what a run with a budget was billed so far, machines alone; None where nothing tells."""
+        if run.job.budget_usd is None:
+            return None
+        if not run.events:
+            return 0.0
+        told = account(self._service.store, run, json.loads(run.row.predicted), now=self._service.clock())[0]
+        return None if told["cost_usd"] is None else float(told["cost_usd"])
+
     def _orders(self, run: RunState, at: datetime) -> dict[str, Any]:
-        asked = asked_of(run, run.what_is_left(at, committed_only=False), at, holds=True)
+        left = run.what_is_left(at, committed_only=False)
+        asked = asked_of(run, left, at, holds=True, spent_usd=self._spent_usd(run))
         decided = self._desk.answer_now(asked, sides_of(run, self._service.tariffs))
         if isinstance(decided, str):
             options = self._options(run, asked)

@@ -95,7 +95,9 @@ class Runs(RunDecisions):
             run.refuse_stale(request.attempt)
             as_of = request.as_of or self._market_now(run)
             left = run.what_is_left(as_of, committed_only=True)
-            asked = asked_of(run, left, as_of, holds=False, unavailable=request.unavailable)
+            asked = asked_of(
+                run, left, as_of, holds=False, unavailable=request.unavailable, spent_usd=self._spent_usd(run)
+            )
             decided = self._desk.decide(asked, sides_of(run, self._service.tariffs))
             options = self._options(run, asked)
             if isinstance(decided, str):
