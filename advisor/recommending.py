@@ -9,7 +9,7 @@ from .missing import Missing
 from .present import recommendation_bytes
 from .price_outlook import PriceOutlooks
 from .recommend import recommend
-from .refine import Refine, Remembered
+from .refine import Refine, Remembered, ShowsCourses
 from .wire import RecommendationRequest
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Recommending:
         self._outlook = PriceOutlooks(service.store)
         self._waits = FirstWaits(service.store)
         self._refine = None if refine is None else Remembered(refine)
+        self._courses = refine.courses if isinstance(refine, ShowsCourses) else None
 
     def recommend(self, request: RecommendationRequest) -> bytes:
         """Rank pools for a job and keep the answer; returns the stored bytes.
@@ -45,7 +46,7 @@ class Recommending:
             job, known, refused, service.tariffs,
             as_of=as_of, catalog=service.catalog, seed=request.seed, draws=request.draws,
             named=request.pools, refine=self._refine if request.simulate else None,
-            outlook=self._outlook, waits=self._waits,
+            outlook=self._outlook, waits=self._waits, courses=self._courses if request.simulate else None,
         )  # fmt: skip
         used = [option.estimate.statistics for option in found.options]
         name, body = recommendation_bytes(
