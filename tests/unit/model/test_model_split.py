@@ -37,7 +37,8 @@ def pool(region: str, price: float = 1.0, hazard: float = 0.3, gpu_count: int = 
     kind = other.pop("kind", CapacityType.SPOT)
     made = PoolStatistics(
         pool=Pool(
-            provider="aws", region=region, zone=f"name:{region}{zone}", sku=f"g{gpu_count}", capacity_type=kind
+            provider="aws", region=region, zone=f"name:{region}{zone}", sku=f"g{gpu_count}",
+            capacity_type=kind,
         ),
         sku=Sku(provider="aws", name=f"g{gpu_count}", gpu_model="V100-16GB", gpu_count=gpu_count),
         as_of=NOW, price_usd_per_hour=price, price_kind=PriceKind.RECORDED, price_age_s=0.0,
@@ -189,7 +190,7 @@ def test_copies_go_only_where_each_is_in_time_and_too_few_such_pools_are_refused
 
 
 def test_one_pool_and_a_gang_are_refused():
-    with pytest.raises(InsufficientHistory, match="1 of 1 pools .* nothing to spread over"):
+    with pytest.raises(InsufficientHistory, match=r"1 of 1 pools .* nothing to spread over"):
         dealt(sweep(), pool("r"))
     with pytest.raises(ImpossibleInput, match="never split"):
         dealt(job(elastic=False), pool("r"), pool("s"))
