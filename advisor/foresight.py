@@ -6,7 +6,7 @@ on the way is reckoned as the recommendation it came from was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from collector.tariffs import Tariffs
@@ -17,6 +17,7 @@ from model.price_outlook import PriceOutlook
 
 Outlook = Callable[[PoolStatistics], PriceOutlook | None]
 Waits = Callable[[PoolStatistics], float | None]
+Reads = Callable[[Sequence[PoolStatistics]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +28,13 @@ class Foresight:
         tariffs: Notices and refunds.
         outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
         waits: Tells of the first wait of a pool without capacity; None takes its mean gap.
+        read: Reads what the outlook needs of many pools at once; it answers the same without, later.
     """
 
     tariffs: Tariffs
     outlook: Outlook | None = None
     waits: Waits | None = None
+    read: Reads | None = None
 
     def under(self, seen: PoolStatistics) -> PoolStatistics:
         """Return a pool with its provider's notice and billing rule.
@@ -45,8 +48,13 @@ class Foresight:
         rule = BillingRule(refund_s=refund.value) if refund else EVERY_SECOND
         return replace(seen, notice_s=self.tariffs.notice_s(provider).value, billing=rule)
 
-    def ahead(self, seen: PoolStatistics) -> PoolStatistics:
-        """Return a pool with its price to come and its first wait."""
+    def ahead(self, pools: Sequence[PoolStatistics]) -> list[PoolStatistics]:
+        """Return pools with their prices to come and their first waits."""
+        if self.read:
+            self.read(pools)
+        return [self._ahead(seen) for seen in pools]
+
+    def _ahead(self, seen: PoolStatistics) -> PoolStatistics:
         prices = self.outlook(seen) if self.outlook else None
         wait = self.waits(seen) if self.waits else None
         return replace(seen, prices=prices, first_wait_hours=wait)

@@ -29,7 +29,7 @@ from model.statistics import Refusal
 from .allocating import allotted
 from .committing import Way, committed_ways
 from .fallbacks import fallbacks
-from .foresight import Foresight, Outlook, Waits
+from .foresight import Foresight
 from .options import Option, Recommendation
 from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
@@ -57,8 +57,7 @@ def recommend(
     draws: int = 4000,
     named: Collection[str] = (),
     refine: Refine | None = None,
-    outlook: Outlook | None = None,
-    waits: Waits | None = None,
+    foresight: Foresight | None = None,
     courses: Courses | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
@@ -74,8 +73,7 @@ def recommend(
         draws: Per pool.
         named: Keys of pools that are estimated however they screen.
         refine: Estimates the best few once more; None leaves them as they are.
-        outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
-        waits: Tells of the first wait of a pool without capacity; None takes its mean gap.
+        foresight: Tells of prices to come and first waits; None goes by the window's mean and the mean gap.
         courses: Simulates courses for an allocation; None draws them from the closed form.
 
     Raises:
@@ -85,8 +83,8 @@ def recommend(
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
     kept, rejected = sift(statistics, refusals, job, as_of)
-    foresight = Foresight(tariffs=tariffs, outlook=outlook, waits=waits)
-    kept = [foresight.under(seen) for seen in kept]
+    seer = foresight or Foresight(tariffs=tariffs)
+    kept = [seer.under(seen) for seen in kept]
     pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:
@@ -98,7 +96,7 @@ def recommend(
         sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
     )
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
-    foreseen = [foresight.ahead(seen) for seen in short.kept]
+    foreseen = seer.ahead(short.kept)
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
@@ -131,15 +129,16 @@ def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:
 
 
 def rank(
-    job: Job, kept: Sequence[PoolStatistics], sides: SidesOf, *, as_of: datetime, seed: int, draws: int
-) -> tuple[list[Option], list[Rejection]]:
+    job: Job, kept: Sequence[PoolStatistics], sides: SidesOf, *,
+    as_of: datetime, seed: int, draws: int, breakeven: bool = True,
+) -> tuple[list[Option], list[Rejection]]:  # fmt: skip
     """Estimate the job on every pool and order them; a pool that cannot be estimated says why."""
     options: list[Option] = []
     failed: list[Rejection] = []
     for seen in kept:
         try:
             side = sides(seen)
-            found = estimate(job, seen, side, draws=draws, seed=seed, from_at=as_of)
+            found = estimate(job, seen, side, draws=draws, seed=seed, from_at=as_of, breakeven=breakeven)
         except LowtideError as why:
             rule = "residency" if isinstance(why, NoSiting) else "no_estimate"
             failed.append(Rejection(pool=seen.pool, rule=rule, reason=why.seen))
