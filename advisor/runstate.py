@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from collector.records import AttemptRow, RunRow
@@ -51,7 +52,7 @@ class RunState:
     @property
     def plan(self) -> Plan:
         """The plan of the newest attempt."""
-        return Plan.read(self.newest.plan)
+        return _plan(self.newest.plan)
 
     @property
     def state(self) -> str:
@@ -132,6 +133,12 @@ class RunState:
                 "where to go.",
                 fix="Stop this launcher; another one has taken the run over.",
             )
+
+
+@lru_cache(maxsize=512)
+def _plan(content: bytes) -> Plan:
+    """Return a stored plan; a live run's is asked for in every answer."""
+    return Plan.read(content)
 
 
 def load(store: Store, run_id: str) -> RunState:

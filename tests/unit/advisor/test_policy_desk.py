@@ -25,8 +25,8 @@ FREE = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
 class Nothing:
     """A store that nobody ever filled."""
 
-    def probed(self, as_of):
-        return []
+    def sightings_of(self, pool_keys, **when):
+        return {}
 
 
 class Market:
