@@ -12,17 +12,9 @@ from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from .answers_allocation import AllocationOut
 from .answers_portfolio import CommitmentOut, FailoverOut, FloorOut, IntervalLawOut, RunPriceOut
-from .answers_standing import Answer, GradeOut, ScreeningOut, SensitivityOut
-
-
-class SpreadOut(Answer):
-    """A predicted quantity: mean and quantiles."""
-
-    mean: float
-    p10: float
-    p50: float
-    p90: float
+from .answers_standing import Answer, FigureOut, GradeOut, ScreeningOut, SensitivityOut, SpreadOut
 
 
 class PriceOut(Answer):
@@ -198,18 +190,6 @@ class RejectionOut(Answer):
     reason: str
 
 
-class FigureOut(Answer):
-    """A shipped figure that was used, with source and date; text where it is a tag or terms."""
-
-    name: str
-    value: float | str
-    unit: str
-    source: str
-    as_of: str
-    confidence: str
-    own: bool
-
-
 class RecommendationOut(Answer):
     """Answer of POST /v1/recommendations, stored byte for byte."""
 
@@ -227,6 +207,7 @@ class RecommendationOut(Answer):
     sensitivity: SensitivityOut | None
     failover: FailoverOut | None
     floor: FloorOut | None
+    allocation: AllocationOut | None
     screening: ScreeningOut | None
     rejected: list[RejectionOut]
     figures: list[FigureOut]

@@ -14,6 +14,27 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+class SpreadOut(Answer):
+    """A predicted quantity: mean and quantiles."""
+
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+
+
+class FigureOut(Answer):
+    """A shipped figure that was used, with source and date; text where it is a tag or terms."""
+
+    name: str
+    value: float | str
+    unit: str
+    source: str
+    as_of: str
+    confidence: str
+    own: bool
+
+
 class GradeOut(Answer):
     """How good the data behind an option is: a letter by a stated rule, and what it is read from."""
 

@@ -84,7 +84,7 @@ def recommendation(recommendation_id: RecommendationId, service: ServiceOf) -> R
 @router.get("/v1/pools", dependencies=reads)
 def pools(service: ServiceOf, as_of: When = None, window_hours: WindowHours = MONTH_HOURS) -> Response:
     """Return every pool with its price, hazard and availability."""
-    return answer(service.pools(as_of, window_hours))
+    return answer(service.market.pools(as_of, window_hours))
 
 
 @router.get("/v1/pools/{key:path}/prices", dependencies=reads)
@@ -92,7 +92,7 @@ def prices(
     key: PoolKey, service: ServiceOf, from_at: When = None, until_at: When = None, as_of: When = None
 ) -> Response:
     """Return a pool's price steps."""
-    return answer(service.prices(key, from_at, until_at, as_of))
+    return answer(service.market.prices(key, from_at, until_at, as_of))
 
 
 @router.get("/v1/pools/{key:path}/probes", dependencies=reads)
@@ -100,7 +100,7 @@ def probes(
     key: PoolKey, service: ServiceOf, from_at: When = None, until_at: When = None, as_of: When = None
 ) -> Response:
     """Return a pool's availability probes."""
-    return answer(service.probes(key, from_at, until_at, as_of))
+    return answer(service.market.probes(key, from_at, until_at, as_of))
 
 
 @router.get("/v1/pools/{key:path}", dependencies=reads)
@@ -108,7 +108,7 @@ def pool(
     key: PoolKey, service: ServiceOf, as_of: When = None, window_hours: WindowHours = MONTH_HOURS
 ) -> Response:
     """Return one pool."""
-    return answer(service.pool(key, as_of, window_hours))
+    return answer(service.market.pool(key, as_of, window_hours))
 
 
 @router.post("/v1/collect", dependencies=[Depends(needs("admin"))])
@@ -132,13 +132,13 @@ def collect_progress(service: ServiceOf) -> Response:
 @router.get("/v1/listings", dependencies=reads)
 def listings(service: ServiceOf, since: When = None, as_of: When = None) -> Response:
     """Return since when each machine is listed in each region, the newest first."""
-    return answer(service.listings(since, as_of))
+    return answer(service.market.listings(since, as_of))
 
 
 @router.get("/v1/overheads", dependencies=reads)
 def overheads(service: ServiceOf, as_of: When = None) -> Response:
     """Return what runs measured of themselves: restart, pause, upload, restore and wait, per machine."""
-    return answer(service.overheads(as_of))
+    return answer(service.market.overheads(as_of))
 
 
 @router.get("/v1/status", dependencies=reads)

@@ -20,7 +20,7 @@ OnePool = Annotated[str | None, Query(max_length=300, description="Key of a pool
 def quality(service: ServiceOf, as_of: When = None, pool: OnePool = None) -> Response:
     """Return each source's rows, age, gaps and quarantined rows, and the newest backtest's figures."""
     at = as_of or service.clock()
-    return answer({**service.quality(at), "backtest": service.backtesting.newest(at, pool)})
+    return answer({**service.market.quality(at), "backtest": service.backtesting.newest(at, pool)})
 
 
 @router.post(

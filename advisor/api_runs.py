@@ -19,7 +19,10 @@ runs = [Depends(needs("run"))]
 @router.post("", status_code=201, dependencies=runs)
 def open_run(body: RunRequest, service: ServiceOf) -> Response:
     """Open a run from a recommendation; the answer carries the plan of its first attempt."""
-    return answer(service.runs.open(body), 201)
+    told = service.runs.open(body)
+    opened = answer(told, 201)
+    opened.background = BackgroundTask(service.runs.prepare, told["run_id"])
+    return opened
 
 
 @router.get("", dependencies=reads)
@@ -72,4 +75,6 @@ def directive(
 @router.post("/{run_id}/next-pool", dependencies=runs)
 def next_pool(run_id: RunId, body: NextPoolRequest, service: ServiceOf) -> Response:
     """Say where the rest of a run goes after a loss, or how long to wait."""
-    return answer(service.runs.next_pool(run_id, body))
+    told = answer(service.runs.next_pool(run_id, body))
+    told.background = BackgroundTask(service.runs.prepare, run_id)
+    return told

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from collector.backtests import ProbedPool, Sightings
+from collector.backtests import ProbedPool
+from collector.sightings import Sightings
 from model.backtest import hours_of_origins
 from model.backtest_record import Record
 from model.errors import ImpossibleInput, InsufficientHistory

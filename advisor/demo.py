@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from .client import Client
 from .demo_market import Records, choose_window, collect
 from .demo_measure import measure
 from .demo_report import build, write
+from .demo_result import DemoResult
 from .demo_room import clear
 from .demo_screen import Screen
 from .demo_service import served
@@ -40,46 +40,6 @@ from .windows import Window
 USEFUL_S = 60.0  # Real seconds of work; restarts and lost work come on top.
 SLACK_S = 45.0  # Real seconds for restarts and lost work in a rehearsal; the demo has three minutes.
 SYNTHETIC_JOB, RECORDED_JOB = "llm-30b.toml", "v100-recorded.toml"
-UNEQUAL = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoResult:
-    """What a demo came to."""
-
-    report: Report
-    page: Path
-    seed: int
-    seconds: float
-    compression: float
-    steps: int
-    window: Window
-
-    @property
-    def exit_code(self) -> int:
-        """0 where the weights are equal, else 5."""
-        return 0 if self.report.proof.equal else UNEQUAL
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as one JSON object."""
-        return {
-            "synthetic": self.report.synthetic,
-            "market": self.report.market,
-            "seed": self.seed,
-            "seconds": round(self.seconds, 1),
-            "compression": self.compression,
-            "steps": self.steps,
-            "window": {**asdict(self.window.rehearsal), "sentence": self.window.sentence()},
-            "run_id": self.report.run["run_id"],
-            "predicted": self.report.run["predicted"],
-            "realised": self.report.run["realised"],
-            "strikes": asdict(self.report.strikes),
-            "weights_equal": self.report.proof.equal,
-            "weights_sha256": self.report.proof.struck_sha256,
-            "reference_sha256": self.report.proof.reference_sha256,
-            "report": str(self.page),
-            "exit_code": self.exit_code,
-        }
 
 
 def run_demo(

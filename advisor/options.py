@@ -17,6 +17,7 @@ from model.market import Pool
 from model.sensitivity import Sensitivity
 from model.siting import Sited
 
+from .allocating import Allotted
 from .rules import Rejection
 from .shortlist import Screening
 from .used import Shipped
@@ -68,4 +69,5 @@ class Recommendation:
     sensitivity: Sensitivity | None = None  # Of the first option against the second; None without one.
     failover: Failover | None = None  # The list to follow from the first option; None where it is not spot.
     floor: Floor | None = None  # Nodes to keep on on-demand; None without a deadline.
+    allocation: Allotted | None = None  # Of work that splits over pools; None of a gang of one copy.
     screening: Screening | None = None  # What was screened only; None where every pool was estimated.

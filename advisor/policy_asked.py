@@ -41,6 +41,12 @@ class Asked:
     lag_hours: float  # Work that a loss costs at most.
     unavailable: frozenset[str]  # Pool keys that were tried just now in vain.
     window: timedelta
+    spent_usd: float | None = None  # Billed so far; None: unknown, or nobody asked, for there is no budget.
+
+    @property
+    def budget_usd(self) -> float | None:
+        """The budget of all of the run; None where there is none, or where what was billed is unknown."""
+        return None if self.spent_usd is None else self.job.budget_usd
 
     @property
     def hours_left(self) -> float | None:

@@ -150,6 +150,7 @@ class Desk:
         )
         owed = asked.owed_hours if current != NOTHING else 0.0
         policy.resume(question.now_h, current, owed, seen_by(field, past, current), field.egress_usd)
+        policy.update_budget(question.now_h, asked.budget_usd, asked.spent_usd or 0.0)
         question.of(policy)  # Works values out anew where it is time, once for all that is asked below.
         found = alternatives(policy, question, asked.hours_left)
         if asked.holds and current == NOTHING:  # What lives elsewhere is not given up for waiting.

@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from collector.sightings import Sightings
 from collector.store import Store
 from model.market import Pool
-from model.watched import Bools, Watched
+from model.watched import Bools, Place, Watched
 
-from .watched import midnight, watched_pools
+from .watched import midnight, place_of, watched_from
 
 LEAST_TICK_HOURS = 0.05  # A finer history says no more about hours.
+UNRECORDED = "unrecorded"  # The region of traces whose recorder did not say where they ran.
 ASKED_WITHIN = timedelta(hours=6)  # How far back it is read how many machines a probe asks for.
 
 
@@ -50,12 +52,18 @@ def past_of(store: Store, nodes: Mapping[str, int], *, as_of: datetime, window: 
         as_of: Nothing learnt later is told.
         window: How far back.
     """
-    probed = [each for each in store.probed(as_of) if each.pool.key in nodes]
-    watched = watched_pools(store, probed, as_of=as_of, window=window)
+    from_at = midnight(as_of - window)
+    places = {key: _place(key) for key in sorted(nodes) if Pool.parse(key).region != UNRECORDED}
+    seen = store.sightings_of(list(places), from_at=from_at, as_of=as_of) if places else {}
+    watched = watched_from(seen, places, as_of=as_of, window=window)
     gangs = [each.place.pool for each in watched if nodes[each.place.pool] > 1]
-    asked = {key: _asked(store, key, as_of) for key in gangs}
-    now_hour = (as_of - midnight(as_of - window)) / timedelta(hours=1)
-    return past_from(watched, nodes, asked, now_hour)
+    asked = {key: _asked(seen[key], as_of) for key in gangs}
+    return past_from(watched, nodes, asked, (as_of - from_at) / timedelta(hours=1))
+
+
+def _place(pool_key: str) -> Place:
+    """Return where a pool stands; no GPU model is asked, for nothing is learned of families here."""
+    return place_of(Pool.parse(pool_key), "-")
 
 
 def past_from(
@@ -90,7 +98,7 @@ def _resampled(pool: Watched, share: float, tick_hours: float, now_hour: float) 
     return np.asarray(enough_T[np.clip(index, 0, pool.ticks - 1)])
 
 
-def _asked(store: Store, pool_key: str, as_of: datetime) -> int:
+def _asked(seen: Sightings, as_of: datetime) -> int:
     """Return how many machines the newest probes asked for."""
-    recent = store.probes(Pool.parse(pool_key), from_at=as_of - ASKED_WITHIN, until_at=as_of, as_of=as_of)
-    return max((probe.wanted for probe in recent), default=1)
+    recent_N = seen.effective_s >= (as_of - ASKED_WITHIN).timestamp()
+    return int(seen.wanted[recent_N].max(initial=1.0))

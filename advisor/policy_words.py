@@ -23,6 +23,7 @@ from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action, cheapest
 from . import format as fmt
 from .answers import instant
 from .policy_asked import Asked
+from .policy_budget import NO_BUDGET, budget_told, budget_words
 from .policy_desk import Decided, Weighed, pool_of
 from .policy_field import nodes_of
 
@@ -58,6 +59,7 @@ def told(decided: Decided, asked: Asked, *, solve: bool) -> Told:
         "on_demand_by": _by(asked, one, slack),
         "alternatives": [_alternative(each, by) for each in (one, *decided.others) for by in each.found],
         "on_demand_throughout_usd": _steady_usd(one, asked),
+        **budget_told(asked, one.best),
         "changes": changes,
         "history_hours": decided.past.hours,
         "history_pools": len(decided.past.up),
@@ -66,6 +68,7 @@ def told(decided: Decided, asked: Asked, *, solve: bool) -> Told:
         _first(one, asked),
         *_next_best(one, asked),
         *_slack_words(asked, one, slack),
+        *budget_words(asked, one.best),
         *(change["words"] for change in changes[:MOST_CHANGES]),
         *_rests_on(decided, asked),
     )
@@ -82,7 +85,7 @@ def _frame(by: str, why_not: str | None) -> dict[str, Any]:
     return {
         "by": by, "why_not_policy": why_not, "deadline": None, "late_hours": None, "slack_hours": None,
         "on_demand_by": None, "alternatives": empty, "changes": empty, "history_hours": None,
-        "on_demand_throughout_usd": None, "history_pools": None,
+        "on_demand_throughout_usd": None, "history_pools": None, **NO_BUDGET,
     }  # fmt: skip
 
 

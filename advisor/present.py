@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from model.estimate import Estimate, PoolStatistics, Spread
+from model.estimate import Estimate, PoolStatistics
 from model.market import PriceKind
 from model.published import Published
 
 from .answers import (
     AvailabilityOut,
-    FigureOut,
     FinishOut,
     HazardOut,
     OptionOut,
@@ -27,13 +26,14 @@ from .answers import (
     PublishedOut,
     RecommendationOut,
     RejectionOut,
-    SpreadOut,
     code_version,
     instant,
     to_json,
 )
+from .answers_standing import FigureOut
+from .present_allocation import allocation_out
 from .present_portfolio import commitment_out, failover_out, floor_out, interval_law_out, run_price_out
-from .present_standing import grade_out, screening_out, sensitivity_out
+from .present_standing import grade_out, screening_out, sensitivity_out, spread_out
 from .recommend import Option, Recommendation
 from .siting_words import siting_out
 from .used import Shipped
@@ -78,6 +78,7 @@ def recommendation_bytes(
         sensitivity=sensitivity_out(found),
         failover=failover_out(found.failover) if found.failover else None,
         floor=floor_out(found.floor) if found.floor else None,
+        allocation=allocation_out(found),
         screening=screening_out(found),
         rejected=[RejectionOut(pool_id=r.pool.key, rule=r.rule, reason=r.reason) for r in found.rejected],
         figures=[figure_out(figure) for figure in found.figures],
@@ -183,15 +184,15 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
         "interval_s": found.interval_s,
         "interval_rule": found.interval_rule,
         "interval_law": interval_law_out(found.interval) if found.interval else None,
-        "effective_usd_per_gpu_hour": _spread(found.effective_usd_per_gpu_hour),
-        "cost_usd": _spread(found.cost_usd),
-        "finish_hours": _spread(finish),
+        "effective_usd_per_gpu_hour": spread_out(found.effective_usd_per_gpu_hour),
+        "cost_usd": spread_out(found.cost_usd),
+        "finish_hours": spread_out(finish),
         "finish_at": FinishOut(
             p10=_later(as_of, finish.p10), p50=_later(as_of, finish.p50), p90=_later(as_of, finish.p90)
         ),
-        "billed_hours": _spread(found.billed_hours),
-        "lost_work_hours": _spread(found.lost_work_hours),
-        "preemptions": _spread(found.preemptions),
+        "billed_hours": spread_out(found.billed_hours),
+        "lost_work_hours": spread_out(found.lost_work_hours),
+        "preemptions": spread_out(found.preemptions),
         "goodput": found.goodput,
         "p_deadline": found.p_deadline,
         "p_budget": found.p_budget,
@@ -200,10 +201,6 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
         "saving": found.saving,
         "breakeven_hazard_per_hour": found.breakeven_hazard_per_hour,
     }
-
-
-def _spread(found: Spread) -> SpreadOut:
-    return SpreadOut(mean=found.mean, p10=found.p10, p50=found.p50, p90=found.p90)
 
 
 def _later(as_of: datetime, hours: float) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from math import isfinite
 
+from model.estimate import Spread
 from model.grade import Grade
 from model.sensitivity import Lever
 
-from .answers_standing import GradeOut, LeverOut, PassedOverOut, ScreeningOut, SensitivityOut
+from .answers_standing import GradeOut, LeverOut, PassedOverOut, ScreeningOut, SensitivityOut, SpreadOut
 from .recommend import Recommendation
+
+
+def spread_out(found: Spread) -> SpreadOut:
+    """Return the wire shape of a predicted quantity."""
+    return SpreadOut(mean=found.mean, p10=found.p10, p50=found.p50, p90=found.p90)
 
 
 def grade_out(found: Grade) -> GradeOut:

@@ -101,10 +101,10 @@ def newest_checkpoint(events: Sequence[Event]) -> Checkpoint | None:
     )
 
 
-def useful_hours_done(
+def kept_hours(
     events: Sequence[Event], clock: RunClock, speeds: Mapping[int, float], *, committed_only: bool = True
-) -> float:
-    """Return market hours of kept work, in hours of the job's reference GPU.
+) -> dict[int, float]:
+    """Return market hours of every step that is kept, by its number, in hours of the job's reference GPU.
 
     Args:
         events: Of the run.
@@ -114,13 +114,11 @@ def useful_hours_done(
     """
     newest = newest_checkpoint(events)
     held = newest.step if newest else 0
-    lasting = {
-        event["step"]: (event["seconds"], event["attempt"])
+    return {
+        event["step"]: clock.hours(event["seconds"] * speeds.get(event["attempt"], 1.0))
         for event in sorted(events, key=lambda event: (event["attempt"], event["seq"]))
         if event["event"] == "step" and (event["step"] <= held or not committed_only)
     }
-    seconds = sum(took * speeds.get(attempt, 1.0) for took, attempt in lasting.values())
-    return clock.hours(seconds)
 
 
 def state(events: Sequence[Event], attempts: int) -> str:

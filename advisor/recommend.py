@@ -8,27 +8,28 @@ a file or a store: statistics come in, a `Recommendation` goes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from collector.catalog import Catalog
 from collector.tariffs import Tariffs
-from model.billing import EVERY_SECOND, BillingRule
+from model.allocation_pieces import Courses
 from model.cost import SideCosts, estimate
 from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
 from model.job import Job
-from model.market import Evidence, Pool
-from model.price_outlook import PriceOutlook
+from model.market import Pool
 from model.sensitivity import Ranked, Sensitivity, sensitivity
 from model.siting import NoSiting, Sited
 from model.standing import p_first
 from model.statistics import Refusal
 
+from .allocating import allotted
 from .committing import Way, committed_ways
 from .fallbacks import fallbacks
+from .foresight import Foresight
 from .options import Option, Recommendation
 from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
@@ -41,8 +42,6 @@ from .used import Shipped, figures_used
 
 __all__ = ["Option", "Recommendation", "Refine", "rank", "recommend"]
 
-Outlook = Callable[[PoolStatistics], PriceOutlook | None]
-Waits = Callable[[PoolStatistics], float | None]
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
 
 
@@ -58,8 +57,8 @@ def recommend(
     draws: int = 4000,
     named: Collection[str] = (),
     refine: Refine | None = None,
-    outlook: Outlook | None = None,
-    waits: Waits | None = None,
+    foresight: Foresight | None = None,
+    courses: Courses | None = None,
 ) -> Recommendation:
     """Rank the pools for a job that starts at `as_of`.
 
@@ -74,8 +73,8 @@ def recommend(
         draws: Per pool.
         named: Keys of pools that are estimated however they screen.
         refine: Estimates the best few once more; None leaves them as they are.
-        outlook: Tells of a pool's price to come; None foretells it by its window's mean and spread.
-        waits: Tells of the first wait of a pool without capacity; None takes its mean gap.
+        foresight: Tells of prices to come and first waits; None goes by the window's mean and the mean gap.
+        courses: Simulates courses for an allocation; None draws them from the closed form.
 
     Raises:
         InsufficientHistory: Not one pool can be ranked.
@@ -84,7 +83,8 @@ def recommend(
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
     kept, rejected = sift(statistics, refusals, job, as_of)
-    kept = [_under(seen, tariffs) for seen in kept]
+    seer = foresight or Foresight(tariffs=tariffs)
+    kept = [seer.under(seen) for seen in kept]
     pools = [seen.pool for seen in kept]
 
     def sides(seen: PoolStatistics) -> SideCosts:
@@ -96,7 +96,7 @@ def recommend(
         sides if job.data_use.allowed or job.data_use.checkpoints_allowed else partial(_side, job, tariffs)
     )
     short = shortlist(job, kept, quick, named=named, as_of=as_of)
-    foreseen = [_foreseen(seen, outlook, waits) for seen in short.kept]
+    foreseen = seer.ahead(short.kept)
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
@@ -119,25 +119,9 @@ def recommend(
         sensitivity=levers,
         failover=beyond.failovers.get(options[0].pool.key),
         floor=beyond.floor,
+        allocation=allotted(job, options, as_of=as_of, seed=seed, draws=draws, courses=courses),
         screening=short.screening,
     )
-
-
-def _under(seen: PoolStatistics, tariffs: Tariffs) -> PoolStatistics:
-    """Return a pool with its provider's notice and billing rule.
-
-    A refund counts where instances were seen to be taken back. Drops of probes stand for preemptions and are
-    rather too many: that errs on the safe side for lost work, and on the other for money given back.
-    """
-    provider = seen.pool.provider
-    refund = tariffs.refund_s(provider) if seen.evidence is Evidence.TENURES else None
-    rule = BillingRule(refund_s=refund.value) if refund else EVERY_SECOND
-    return replace(seen, notice_s=tariffs.notice_s(provider).value, billing=rule)
-
-
-def _foreseen(seen: PoolStatistics, outlook: Outlook | None, waits: Waits | None) -> PoolStatistics:
-    prices, wait = outlook(seen) if outlook else None, waits(seen) if waits else None
-    return replace(seen, prices=prices, first_wait_hours=wait)
 
 
 def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:
@@ -145,15 +129,16 @@ def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:
 
 
 def rank(
-    job: Job, kept: Sequence[PoolStatistics], sides: SidesOf, *, as_of: datetime, seed: int, draws: int
-) -> tuple[list[Option], list[Rejection]]:
+    job: Job, kept: Sequence[PoolStatistics], sides: SidesOf, *,
+    as_of: datetime, seed: int, draws: int, breakeven: bool = True,
+) -> tuple[list[Option], list[Rejection]]:  # fmt: skip
     """Estimate the job on every pool and order them; a pool that cannot be estimated says why."""
     options: list[Option] = []
     failed: list[Rejection] = []
     for seen in kept:
         try:
             side = sides(seen)
-            found = estimate(job, seen, side, draws=draws, seed=seed, from_at=as_of)
+            found = estimate(job, seen, side, draws=draws, seed=seed, from_at=as_of, breakeven=breakeven)
         except LowtideError as why:
             rule = "residency" if isinstance(why, NoSiting) else "no_estimate"
             failed.append(Rejection(pool=seen.pool, rule=rule, reason=why.seen))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .first_waits import FirstWaits
+from .foresight import Foresight
 from .missing import Missing
 from .present import recommendation_bytes
 from .price_outlook import PriceOutlooks
 from .recommend import recommend
-from .refine import Refine, Remembered
+from .refine import Refine, Remembered, ShowsCourses
 from .wire import RecommendationRequest
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ class Recommending:
 
     def __init__(self, service: Service, refine: Refine | None = None) -> None:
         self._service = service
-        self._outlook = PriceOutlooks(service.store)
-        self._waits = FirstWaits(service.store)
+        outlooks, waits = PriceOutlooks(service.store), FirstWaits(service.store)
+        self.foresight = Foresight(tariffs=service.tariffs, outlook=outlooks, waits=waits, read=outlooks.read)
         self._refine = None if refine is None else Remembered(refine)
+        self._courses = refine.courses if isinstance(refine, ShowsCourses) else None
 
     def recommend(self, request: RecommendationRequest) -> bytes:
         """Rank pools for a job and keep the answer; returns the stored bytes.
@@ -45,7 +47,7 @@ class Recommending:
             job, known, refused, service.tariffs,
             as_of=as_of, catalog=service.catalog, seed=request.seed, draws=request.draws,
             named=request.pools, refine=self._refine if request.simulate else None,
-            outlook=self._outlook, waits=self._waits,
+            foresight=self.foresight, courses=self._courses if request.simulate else None,
         )  # fmt: skip
         used = [option.estimate.statistics for option in found.options]
         name, body = recommendation_bytes(

@@ -11,7 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
+from typing import Protocol, runtime_checkable
 
+from model.allocation_pieces import Courses
 from model.errors import LowtideError
 from model.estimate import Drawn, Estimate, PoolStatistics
 from model.job import Job
@@ -19,6 +21,13 @@ from model.placement import SideCosts
 
 Refine = Callable[[Job, PoolStatistics, SideCosts, int], Estimate | None]
 REMEMBERED = 512
+
+
+@runtime_checkable
+class ShowsCourses(Protocol):
+    """A `Refine` that also shows the courses behind its estimates, as an allocation needs them."""
+
+    courses: Courses
 
 
 def refined(refine: Refine, job: Job, found: Estimate, side: SideCosts, seed: int) -> Estimate:

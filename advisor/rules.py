@@ -16,6 +16,7 @@ from model.errors import InsufficientHistory
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Pool, PriceKind
+from model.placement import nodes_of
 from model.statistics import Refusal
 
 from . import format as fmt
@@ -73,6 +74,16 @@ def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None
     return f"Capacity type {seen.pool.capacity_type} is not among the allowed {', '.join(wanted)}."
 
 
+def quota(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
+    """The person's quota there does not hold one gang, or one node of work that scales."""
+    most = job.constraints.quota_of(seen.pool.key)
+    wanted = 1 if job.elastic else nodes_of(job, seen)
+    if most is None or most >= wanted:
+        return None
+    for_what = "of work that scales" if job.elastic else "that the gang needs"
+    return f"Its quota is {most} of the {wanted} node{'' if wanted == 1 else 's'} {for_what}."
+
+
 def no_price(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     """A price of zero or less is no price: a free GPU would win every ranking."""
     if seen.price_usd_per_hour > 0:
@@ -102,7 +113,7 @@ def no_discount(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    gpu_model, provider, region, capacity_type, no_price, stale_price, no_discount,
+    gpu_model, provider, region, capacity_type, quota, no_price, stale_price, no_discount,
 )  # fmt: skip
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector.tariffs import Tariffs
-from model.cost import SideCosts
-from model.estimate import PoolStatistics
 from model.job import SECONDS_PER_HOUR, Job
 from model.market import CapacityType, Pool
 from model.spot_action import NOTHING
@@ -19,13 +15,17 @@ from .policy_desk import Decided
 from .policy_words import Told
 from .recommend import Option
 from .runstate import RunState
-from .sides import move
-from .siting import TariffRates, settled_side, sited_on
 from .steering import ON_DEMAND_WORD, Directive, left_to_pay, why_not
 
 
 def asked_of(
-    run: RunState, left: Job, as_of: datetime, *, holds: bool, unavailable: Collection[str] = ()
+    run: RunState,
+    left: Job,
+    as_of: datetime,
+    *,
+    holds: bool,
+    unavailable: Collection[str] = (),
+    spent_usd: float | None = None,
 ) -> Asked:
     """Return the question that a run puts to the policy.
 
@@ -35,6 +35,7 @@ def asked_of(
         as_of: Market time.
         holds: Whether its machine is still there.
         unavailable: Pools just tried in vain.
+        spent_usd: What it was billed so far, where it has a budget and that is known.
     """
     overheads, interval_s = run.job.overheads, spot_interval_s(run)
     lag_s = interval_s + overheads.pause_s + overheads.save_lag_s
@@ -46,10 +47,11 @@ def asked_of(
         holds=holds,
         owed_hours=owed_hours(run, as_of),
         as_of=as_of,
-        stall_share=overheads.pause_s / interval_s if interval_s > 0 else 0.0,
+        stall_share=left.overheads.pause_s / interval_s if interval_s > 0 else 0.0,
         lag_hours=lag_s / SECONDS_PER_HOUR,
         unavailable=frozenset(unavailable),
         window=timedelta(hours=run.answer["window_hours"]),
+        spent_usd=spent_usd,
     )
 
 
@@ -73,28 +75,6 @@ def owed_hours(run: RunState, as_of: datetime) -> float:
     if not began:
         return whole
     return min(max(whole - (as_of - began[-1]) / timedelta(hours=1), 0.0), whole)
-
-
-def sides_of(run: RunState, tariffs: Tariffs) -> Callable[[PoolStatistics], SideCosts]:
-    """Return the side costs of moving on: the data set where it has not been yet, and the checkpoint.
-
-    Sited as the recommendation sites the job, so that residency holds on every move.
-    """
-    visited = {place(Pool.parse(row.pool_key)) for row in run.attempts}
-    state_bytes = run.job.state_bytes if run.checkpoint() else 0
-    rates, here = TariffRates(tariffs), run.here
-
-    def sides(seen: PoolStatistics) -> SideCosts:
-        base = settled_side(sited_on(run.job, seen, rates)[0], here=place(seen.pool) in visited)
-        (usd, hours), _ = move(state_bytes, here.provider, here.region, seen.pool, tariffs)
-        return replace(base, egress_usd=base.egress_usd + usd, egress_hours=base.egress_hours + hours)
-
-    return sides
-
-
-def place(pool: Pool) -> tuple[str, str]:
-    """Return provider and region."""
-    return pool.provider, pool.region
 
 
 def ordered(decided: Decided, asked: Asked, told: Told) -> Directive:

@@ -22,7 +22,7 @@ from .intake import sift_events
 from .missing import Conflict
 from .planning import Placement, make_plan
 from .progress import RunClock
-from .run_choices import asked_of, sides_of
+from .run_choices import asked_of
 from .run_decisions import RunDecisions
 from .runstate import RunState
 from .wire_runs import EventBatch, NextPoolRequest, RunRequest, StoresSection
@@ -95,13 +95,14 @@ class Runs(RunDecisions):
             run.refuse_stale(request.attempt)
             as_of = request.as_of or self._market_now(run)
             left = run.what_is_left(as_of, committed_only=True)
-            asked = asked_of(run, left, as_of, holds=False, unavailable=request.unavailable)
-            decided = self._desk.decide(asked, sides_of(run, self._service.tariffs))
-            options = self._options(run, asked)
+            asked = asked_of(
+                run, left, as_of, holds=False, unavailable=request.unavailable, spent_usd=self._spent_usd(run)
+            )
+            decided = self._desk.decide(asked, self._sides.of(run))
             if isinstance(decided, str):
-                answer, placement = self._by_estimates(run, asked, options, decided)
+                answer, placement = self._by_estimates(run, asked, decided)
             else:
-                answer, placement = self._by_policy(run, asked, options, decided)
+                answer, placement = self._by_policy(run, asked, decided)
             answer = {**self._envelope(run, as_of), **answer}
             if placement is None:
                 return answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from collector.records import AttemptRow, RunRow
@@ -18,11 +19,12 @@ from model.market import Pool
 from trainer.plan import Plan
 
 from .missing import Conflict, Missing
+from .pace import left_hours, measured, planned_steps
 from .planning import Origin
-from .progress import Event, RunClock, newest_checkpoint, state, useful_hours_done
+from .progress import Event, RunClock, kept_hours, newest_checkpoint, state
 from .wire import JobSpec, to_job
 
-LEAST_LEFT_HOURS = 0.1  # A job goes on until its trainer says it is done.
+LEAST_LEFT_HOURS = 0.1  # A job goes on until its trainer says it is done; nobody knows for how long.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class RunState:
     @property
     def plan(self) -> Plan:
         """The plan of the newest attempt."""
-        return Plan.read(self.newest.plan)
+        return _plan(self.newest.plan)
 
     @property
     def state(self) -> str:
@@ -74,15 +76,23 @@ class RunState:
         }
 
     def what_is_left(self, as_of: datetime, *, committed_only: bool) -> Job:
-        """Return the job that remains at an instant; its budget is not asked again.
+        """Return the job that remains at an instant, by what the run measured of itself.
 
-        A deadline that has passed becomes one that nothing meets: the run goes on, late.
+        Its budget is not asked again. A deadline that has passed becomes one that nothing meets: the
+        run goes on, late.
         """
-        done = useful_hours_done(self.events, self.clock, self.speeds(), committed_only=committed_only)
-        left = max(self.job.useful_hours - done, LEAST_LEFT_HOURS)
+        kept = kept_hours(self.events, self.clock, self.speeds(), committed_only=committed_only)
+        left = max(left_hours(self.job.useful_hours, kept, planned_steps(self.events)), LEAST_LEFT_HOURS)
+        overheads = measured(self.job.overheads, self.events, self.clock)
         late = as_of + timedelta(seconds=1)
         deadline = max(self.job.deadline_at, late) if self.job.deadline_at else None
-        return replace(self.job, useful_hours=left, budget_usd=None, deadline_at=deadline)
+        return replace(
+            self.job, useful_hours=left, budget_usd=None, deadline_at=deadline, overheads=overheads
+        )
+
+    def lasts(self, left: Job) -> bool:
+        """Say whether more is left than the least there can be: else nothing may be fitted to it."""
+        return left.useful_hours > LEAST_LEFT_HOURS
 
     def checkpoint(self) -> dict[str, Any] | None:
         """Return the newest generation, which a restore must not fall behind."""
@@ -123,6 +133,12 @@ class RunState:
                 "where to go.",
                 fix="Stop this launcher; another one has taken the run over.",
             )
+
+
+@lru_cache(maxsize=512)
+def _plan(content: bytes) -> Plan:
+    """Return a stored plan; a live run's is asked for in every answer."""
+    return Plan.read(content)
 
 
 def load(store: Store, run_id: str) -> RunState:

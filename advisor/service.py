@@ -1,13 +1,13 @@
 """The composition root: store, catalogue, tariffs and clock behind the questions people ask.
 
-The HTTP layer and the command call these methods; nothing here knows HTTP. Reading the market
-and recommending live here, runs in `Service.runs` (`advisor.runs`). Every answer says as of
-when, how old the newest fact is, from which sources, and whether any of it is synthetic.
+The HTTP layer and the command call these methods; nothing here knows HTTP. Reading the market is in
+`Service.market`, recommending in `Service.recommending`, runs in `Service.runs`. Every answer says as
+of when, how old the newest fact is, from which sources, and whether any of it is synthetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,9 @@ from collector.catalog import Catalog
 from collector.feed_config import FeedsConfig
 from collector.store import Store
 from collector.tariffs import Tariffs
-from model.errors import ImpossibleInput
 from model.estimate import PoolStatistics
 from model.job import Job
-from model.market import Pool, PoolHistory
+from model.market import PoolHistory
 from model.published import by_place
 from model.statistics import Refusal, all_statistics
 
@@ -28,8 +27,7 @@ from .answers import code_version, instant
 from .backtesting import Backtesting
 from .collecting import Collecting
 from .jobfile import refuse_unsold
-from .market import capped, pool_answer, price_answer, probe_answer
-from .missing import Missing
+from .market_questions import MarketQuestions, any_synthetic
 from .recommending import Recommending
 from .refine import Refine
 from .runs import Runs
@@ -64,6 +62,7 @@ class Service:
     ) -> None:
         self.store, self.catalog, self.tariffs, self.clock = store, catalog, tariffs, clock
         self.url = url
+        self.market = MarketQuestions(self)
         self.runs = Runs(self)
         self.recommending = Recommending(self, refine)
         self.backtesting = Backtesting(self)
@@ -127,60 +126,6 @@ class Service:
             "synthetic": any(history.synthetic for history in histories),
         }
 
-    def pools(self, as_of: datetime | None, window_hours: float) -> dict[str, Any]:
-        """Return every pool with its price, hazard and availability, or why something is unknown."""
-        at = as_of or self.clock()
-        histories = self.store.pool_histories(as_of=at, window=timedelta(hours=window_hours))
-        known, refused = self.believed(histories, at, borrow="provider")
-        statistics = {seen.pool: seen for seen in known}
-        reasons = {refusal.pool: refusal.reason for refusal in refused}
-        told = [pool_answer(h, statistics.get(h.pool), reasons.get(h.pool)) for h in histories]
-        return {**self.envelope(at, histories), "window_hours": window_hours, "pools": told}
-
-    def pool(self, key: str, as_of: datetime | None, window_hours: float) -> dict[str, Any]:
-        """Return one pool as `pools` does."""
-        pool = Pool.parse(key)
-        answer = self.pools(as_of, window_hours)
-        for each in answer.pop("pools"):
-            if each["pool_id"] == pool.key:
-                return {**answer, **each}
-        raise Missing(f"There is no pool {pool.key!r} as of {answer['as_of']}.", fix="See GET /v1/pools.")
-
-    def prices(
-        self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None
-    ) -> dict[str, Any]:
-        """Return a pool's price steps, the one in force at `from_at` first."""
-        pool, start, end, at = self._span(key, from_at, until_at, as_of)
-        points = self.store.price_steps(pool, from_at=start, until_at=end, as_of=at)
-        return {**self._series(pool, start, end, at), "prices": capped(points, price_answer)}
-
-    def probes(
-        self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None
-    ) -> dict[str, Any]:
-        """Return a pool's probes."""
-        pool, start, end, at = self._span(key, from_at, until_at, as_of)
-        points = self.store.probes(pool, from_at=start, until_at=end, as_of=at)
-        return {**self._series(pool, start, end, at), "probes": capped(points, probe_answer)}
-
-    def quality(self, as_of: datetime | None) -> dict[str, Any]:
-        """Return each source with its rows, age, gaps and quarantined rows."""
-        at = as_of or self.clock()
-        sources = [asdict(source) for source in self.store.quality(at)]
-        return {**self.envelope(at), "sources": sources, "synthetic": _any_synthetic(sources)}
-
-    def listings(self, since: datetime | None, as_of: datetime | None) -> dict[str, Any]:
-        """Return the machines first seen in a region from `since` on, the newest first."""
-        at = as_of or self.clock()
-        seen = [asdict(each) for each in self.store.first_seen(at)]
-        lately = [each for each in seen if since is None or each["first_seen_at"] >= since]
-        return {**self.envelope(at), "since": since, "listings": lately}
-
-    def overheads(self, as_of: datetime | None) -> dict[str, Any]:
-        """Return what runs measured of themselves, per machine."""
-        at = as_of or self.clock()
-        measured = [asdict(each) for each in self.store.overheads(at)]
-        return {**self.envelope(at), "overheads": measured, "synthetic": _any_synthetic(measured)}
-
     def status(self) -> dict[str, Any]:
         """Return version, span of the data, rows, and whether any of it is synthetic."""
         now = self.clock()
@@ -189,7 +134,7 @@ class Service:
         return {
             **self.envelope(now),
             "sources": sorted(source["source_id"] for source in sources),
-            "synthetic": _any_synthetic(sources),
+            "synthetic": any_synthetic(sources),
             "version": code_version(),
             "store": str(self.store.place or ":memory:"),
             "rows": sum(source["rows"] for source in sources),
@@ -239,32 +184,3 @@ class Service:
     def verification(self) -> dict[str, Any]:
         """Return which of its own rules the store breaks; none where all is well."""
         return {**self.envelope(self.clock()), "problems": self.store.verify()}
-
-    def _span(
-        self, key: str, from_at: datetime | None, until_at: datetime | None, as_of: datetime | None
-    ) -> tuple[Pool, datetime, datetime, datetime]:
-        pool, at = Pool.parse(key), as_of or self.clock()
-        end = min(until_at, at) if until_at else at
-        start = from_at or end - timedelta(days=30)
-        if start >= end:
-            raise ImpossibleInput(
-                f"The span from {instant(start)} until {instant(end)} is empty.",
-                fix="Give from_at before until_at, and neither after as_of.",
-            )
-        if pool not in {known for known, _ in self.store.pools(at)}:
-            raise Missing(f"There is no pool {pool.key!r} as of {instant(at)}.", fix="See GET /v1/pools.")
-        return pool, start, end, at
-
-    def _series(self, pool: Pool, start: datetime, end: datetime, at: datetime) -> dict[str, Any]:
-        histories = self.store.pool_histories(as_of=at, window=max(at - start, timedelta(hours=1)))
-        own = [history for history in histories if history.pool == pool]
-        return {
-            **self.envelope(at, own),
-            "pool_id": pool.key,
-            "from_at": instant(start),
-            "until_at": instant(end),
-        }
-
-
-def _any_synthetic(sources: Iterable[dict[str, Any]]) -> bool:
-    return any(str(source["kind"]) == "synthetic" for source in sources)

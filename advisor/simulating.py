@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from collector.store import Store
+from model.errors import LowtideError
 from model.estimate import Estimate, PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Evidence
 from model.markets import Chosen, Past, market_of, past_of
-from model.placement import SideCosts, gang_hazard, placed
-from model.simulated import converged_estimate
+from model.placement import Outcome, SideCosts, gang_hazard, placed
+from model.simulated import converged_estimate, simulation
 from model.tenured import Ran, tenure_market
 
 from .tenured import ran_in
@@ -76,6 +77,28 @@ class Simulating:
             most_paths=self._most_paths,
         )
         return replace(found, market=market(1).why, drawn=None)  # Its luck is not that of the other pools.
+
+    def courses(
+        self, job: Job, statistics: PoolStatistics, side: SideCosts, seed: int, paths: int
+    ) -> Outcome | None:
+        """Return simulated courses for an allocation; None where the closed form has to do.
+
+        Path p of one pool is the same course of the world as path p of another, as far as the record
+        tells: history is replayed at the same clock time, and regimes of near pools are alike.
+        """
+        if statistics.evidence not in SEEN or statistics.pool.capacity_type is not CapacityType.SPOT:
+            return None
+        try:
+            market = _maker(self._family(statistics), job, statistics, side, seed)
+            if market is None:
+                return None
+            made = simulation(
+                job, statistics, side, market(paths).market,
+                seed=seed, from_at=statistics.as_of, most_lives=MOST_LIVES,
+            )  # fmt: skip
+        except LowtideError:
+            return None
+        return made.outcome
 
     def _family(self, statistics: PoolStatistics) -> Family:
         """Return a pool's family as known at an instant, learned once."""

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from . import format as fmt
 from .siting_tables import siting_renderable
+from .tables_allocation import allocation_renderable
 from .tables_portfolio import failover_table, floor_line
 from .tables_standing import grade_cell, grade_line, screening_line, sensitivity_table
 
@@ -50,6 +51,7 @@ def recommendation_renderable(answer: Json, *, shown: int = SHOWN) -> Renderable
         *(_reasons(option) for option in best),
         *(table for table in (sensitivity_table(answer, _table),) if table),
         *(table for table in (failover_table(answer, _table), floor_line(answer)) if table),
+        *(table for table in (allocation_renderable(answer, _table),) if table),
         *(siting_renderable(option) for option in answer["options"][:1]),
         parts_table(answer["options"][:1]),
         rejected_table(answer["rejected"]),

@@ -30,9 +30,10 @@ from .wire_base import (
     printable,
     read_instant,
 )
+from .wire_commitments import CommitmentSection
 from .wire_job import (
+    AllocationSection,
     CheckpointsSection,
-    CommitmentSection,
     ConstraintsSection,
     CopySection,
     DataSection,
@@ -47,6 +48,7 @@ __all__ = [
     "LATEST",
     "MAX_ITEMS",
     "MAX_TEXT",
+    "AllocationSection",
     "BackupRequest",
     "Bytes",
     "CheckpointsSection",

@@ -44,6 +44,7 @@ Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**18)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 Usd = Annotated[float, Field(ge=0, le=1e9)]
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
+Hours = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
 

@@ -7,15 +7,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from model.commitments import Commitment, CommitmentKind
-from model.committed import Committed
 from model.errors import ImpossibleInput
-from model.job import Constraints, DataUse, Job, Overheads
+from model.job import Constraints, DataUse, Job, Overheads, Spreading
 from model.market import CapacityType
 
-from .wire_base import MAX_ITEMS, Bytes, Instant, Names, Positive, Seconds, Share, Strict, Text, Usd
+from .wire_base import (
+    MAX_ITEMS,
+    Bytes,
+    Hours,
+    Instant,
+    Names,
+    Positive,
+    Seconds,
+    Share,
+    Strict,
+    Text,
+    Usd,
+)
+from .wire_commitments import CommitmentSection, committed_of
 
-Hours = Annotated[float, Field(ge=0, le=1e6)]
 Bought = Literal["spot", "on_demand"]
 
 
@@ -37,6 +47,22 @@ class JobSection(Strict):
     value_of_time_usd_per_hour: Usd = 0.0
     gang_share: Share = 0.9
     elastic: bool = False
+    copies: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+    @model_validator(mode="after")
+    def _one_way(self) -> JobSection:
+        """Refuse a sweep of elastic jobs: their nodes are the parts already."""
+        if self.elastic and self.copies > 1:
+            raise ValueError("copies is of gangs; an elastic job has 1")
+        return self
+
+
+class AllocationSection(Strict):
+    """How an elastic job's nodes, or a sweep's copies, are dealt out over pools."""
+
+    region_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    caution: Share = 0.5
+    tail_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
 
 
 class OverheadsSection(Strict):
@@ -106,43 +132,9 @@ class ConstraintsSection(Strict):
     )
     borrow: Literal["none", "region", "provider"] = "region"
     max_lost_work_s: Annotated[float, Field(gt=0, le=1e7)] | None = None
-
-
-class CommitmentSection(Strict):
-    """A reservation, capacity block, queued start or discount, bought or on offer."""
-
-    name: Text
-    kind: Literal["reservation", "capacity_block", "flex_start", "discount"]
-    provider: Text
-    region: Text
-    zone: Text | None = None
-    sku: Text
-    gpu_model: Text | None = None
-    gpu_count: Annotated[int, Field(ge=1, le=1000)] | None = None
-    usd_per_hour: Annotated[float, Field(gt=0, le=1e9)]
-    instances: Positive
-    hours: Positive
-    upfront_usd: Usd = 0.0
-    used_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    minimum_hours: Hours = 0.0
-    bought: bool = False
-    billed_idle: bool = True
-    cancellable: bool = False
-    ends_early_hours: Hours = 0.0
-    start_hours: Annotated[list[Hours], Field(min_length=2, max_length=2)] = Field(
-        default_factory=lambda: [0.0, 0.0]
-    )
-
-    @model_validator(mode="after")
-    def _possible(self) -> CommitmentSection:
-        """Refuse what the model would, by field."""
-        if self.start_hours[0] > self.start_hours[1]:
-            raise ValueError("start_hours must name the soonest start first, then the latest")
-        if self.ends_early_hours >= self.hours:
-            raise ValueError("ends_early_hours must be less than hours")
-        if (self.gpu_model is None) != (self.gpu_count is None):
-            raise ValueError("gpu_model and gpu_count need each other")
-        return self
+    quota_nodes: Annotated[
+        dict[Text, Annotated[int, Field(ge=0, le=100_000)]], Field(max_length=MAX_ITEMS)
+    ] = Field(default_factory=dict)
 
 
 class JobSpec(Strict):
@@ -153,6 +145,7 @@ class JobSpec(Strict):
     data: DataSection | None = None
     checkpoints: CheckpointsSection = CheckpointsSection()
     constraints: ConstraintsSection = ConstraintsSection()
+    allocation: AllocationSection = AllocationSection()
     commitments: Annotated[list[CommitmentSection], Field(max_length=20)] = Field(default_factory=list)
 
 
@@ -182,8 +175,10 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         value_of_time_usd_per_hour=written.value_of_time_usd_per_hour,
         gang_share=written.gang_share,
         elastic=written.elastic,
+        copies=written.copies,
+        spreading=Spreading(**spec.allocation.model_dump()),
         data_use=_data_use(spec),
-        commitments=tuple(_committed(each) for each in spec.commitments),
+        commitments=tuple(committed_of(each) for each in spec.commitments),
         constraints=Constraints(
             providers=tuple(rules.providers),
             regions=tuple(rules.regions),
@@ -191,23 +186,8 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
             capacity_types=tuple(CapacityType(name) for name in rules.capacity_types),
             borrow=rules.borrow,
             max_lost_work_s=rules.max_lost_work_s,
+            quota_nodes=tuple(rules.quota_nodes.items()),
         ),
-    )
-
-
-def _committed(stated: CommitmentSection) -> Committed:
-    terms = stated.model_dump(
-        exclude={"kind", "provider", "region", "zone", "sku", "gpu_model", "gpu_count", "start_hours"}
-    )
-    soonest, latest = stated.start_hours
-    return Committed(
-        commitment=Commitment(kind=CommitmentKind(stated.kind), start_hours=(soonest, latest), **terms),
-        provider=stated.provider,
-        region=stated.region,
-        zone=stated.zone,
-        sku=stated.sku,
-        gpu_model=stated.gpu_model,
-        gpu_count=stated.gpu_count,
     )
 
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import checkpoint_extra_memory
 import checkpoint_light
 import checkpoint_restore
-from checkpoint_memory import Peak
 from checkpoint_ours import Ours
 from checkpoint_peers import DefaultAsync, ProcessShared, join_group
 from checkpoint_training import Saved, Training, save_beside
@@ -28,7 +28,7 @@ def main() -> None:
         room = Path(folder)
         join_group(room)
         beside(bench, room, n)
-        memory(bench, room)
+        checkpoint_extra_memory.figures(bench, LAYERS, n)
         durable(bench, room, n)
         checkpoint_restore.figures(bench, room / "restore", LAYERS, n)
         checkpoint_light.figures(bench, room)
@@ -69,24 +69,6 @@ def beside(bench: Bench, room: Path, n: int) -> None:
 
 def _first_against_later(taken: list[Saved]) -> float:
     return taken[0].durable_s / _median(s.durable_s for s in taken[1:])
-
-
-def memory(bench: Bench, room: Path) -> None:
-    """Peak memory that saving adds to training, writer process included."""
-    training = Training(LAYERS, bench.options.seed)
-    with Peak() as alone:
-        for _ in range(20):
-            training.step()
-    with Peak() as saving:
-        saver = Ours(training, _sub(room, "memory"))
-        for _ in range(3):
-            save_beside(training, saver)
-        saver.close()
-    extra = (saving.bytes - alone.bytes) / training.state_bytes
-    bench.figure(
-        "extra peak memory of saving, against the state's bytes", extra, unit="times", better="lower",
-        must=1.15, aim=1.05, n=3,
-    )  # fmt: skip
 
 
 def durable(bench: Bench, room: Path, n: int) -> None:

@@ -24,6 +24,7 @@ NOT_A_BENCH = {
     "market.py",
     "policy_field.py",
     "run_all.py",
+    "soak.py",
     "store_year.py",
     "vectors.py",
 }

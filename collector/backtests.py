@@ -1,7 +1,7 @@
 """What a backtest reads of the record, and what it found: kept once, never changed.
 
 A sighting comes with the instant at which it was learnt, superseded ones included, so that whoever
-asks can leave out what was not known yet.
+asks can leave out what was not known yet (`collector.sighted`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from model.market import Pool
 
@@ -46,18 +44,6 @@ class ProbedPool:
     gpu_model: str
     first_at: datetime
     last_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sightings:
-    """Probes of one pool with the instants at which they were learnt; arrays of one length."""
-
-    effective_s: NDArray[np.float64]  # Seconds since 1970.
-    observed_s: NDArray[np.float64]
-    share: NDArray[np.float64]  # Of what was wanted that could be had.
-    holds_s: NDArray[np.float64]
-    sources: tuple[str, ...]
-    synthetic: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +79,6 @@ class BacktestRecords(StoreCore):
             )
             for row in self.rows("probed", as_of=as_of)
         ]  # fmt: skip
-
-    def sightings(self, pool: Pool, *, from_at: datetime, until_at: datetime, as_of: datetime) -> Sightings:
-        """Probes between two instants, every word on each that was learnt by `as_of`, in order."""
-        found = self.read("sightings", pool_id=pool.key, from_at=from_at, until_at=until_at, as_of=as_of)
-
-        def column(name: str) -> NDArray[np.float64]:
-            return np.asarray(found[name].to_numpy(), dtype=np.float64)
-
-        return Sightings(
-            effective_s=column("effective_s"), observed_s=column("observed_s"), share=column("share"),
-            holds_s=column("holds_s"), sources=tuple(sorted(found["source_id"].unique().to_pylist())),
-            synthetic=any(found["synthetic"].unique().to_pylist()),
-        )  # fmt: skip
 
     def save_backtest(
         self, row: BacktestRow, figures: Sequence[Mapping[str, Any]], bins: Sequence[Mapping[str, Any]]

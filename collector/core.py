@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -44,6 +45,10 @@ class StoreCore:
         self._days: bool | None = None  # Whether days are added up here; None: not asked yet.
         self._tellers: dict[str, dict[int, dict[str, Any]]] = {}  # Pool key -> its series with prices.
         self._dirty = False  # Whether days wait to be added up.
+        self._sets: OrderedDict[Any, Any] = OrderedDict()  # What `collector.sighted` keeps in mind.
+        self._sets_lock = threading.Lock()
+        self._versions: dict[str, int] = {}  # Of facts by kind: they move when writing begins and ends.
+        self._being_written: set[str] = set()  # Kinds of facts in the transaction that is open.
         self._series: dict[str, dict[str, dict[str | None, int]]] = {}  # By source, kind, pool key.
 
     @classmethod
@@ -189,10 +194,32 @@ class StoreCore:
                     self._series.clear()  # Numbers given in it were not kept.
                     self._tellers = {}
                     _roll_back(cursor)
+                    self._settled()
                 raise
             self._leave()
             if self._depth == 0:
-                cursor.commit()
+                try:
+                    cursor.commit()
+                finally:
+                    self._settled()
+
+    def version(self, name: str) -> int | None:
+        """What `prices` or `probes` read at two moments were the same by; None of a lake, which others write.
+
+        Whoever keeps what was read asks before reading, and drops it once the version is another.
+        """
+        return None if isinstance(self._place, Lake) else self._versions.get(name, 0)
+
+    def note_facts(self, name: str) -> None:
+        """Say, inside a transaction, that it writes such facts: what was kept of them is void from now on."""
+        self._being_written.add(name)
+        self._versions[name] = self._versions.get(name, 0) + 1
+
+    def _settled(self) -> None:
+        """Void what was kept while facts were being written: it may lack them."""
+        for name in self._being_written:
+            self._versions[name] += 1
+        self._being_written.clear()
 
     def _leave(self) -> None:
         """One transaction less; the last one that ends leaves the store to any thread."""

@@ -92,11 +92,13 @@ class FactWrites(PriceWrites):
             table = self._numbered(table, source)
         if name == "prices":
             with self.transaction(source.source_id):
+                self.note_facts(name)
                 return self.add_prices(table, params)
         if name in OF_POOLS:
             first, last = span(table["began_at" if name == "tenures" else "effective_at"])
             params |= {"from_at": first, "until_at": last}
         with self._given({"incoming": table}, lock=source.source_id):
+            self.note_facts(name)
             rows_new = only(self._script(f"merge_{name}", at=self.now(), **params), "rows_new")
             if rows_new:
                 self.note_days(name)

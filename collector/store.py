@@ -25,12 +25,14 @@ from .listings import ListingReads
 from .overheads import OverheadReads
 from .records import AdvisorRecords
 from .rows import SourceQuality
+from .sighted import SightingReads
 from .signals import SignalReads
+from .stepped import SteppedReads
 
 
 class Store(
     FactWrites, KeptStatistics, ListingReads, SignalReads, OverheadReads, AdvisorRecords, CollectionRecords,
-    BackupWrites, BacktestRecords,
+    BackupWrites, BacktestRecords, SightingReads, SteppedReads,
 ):  # fmt: skip
     """Prices, probes, tenures and runs of one file. Open it with `Store.open(path, clock=…)`.
 

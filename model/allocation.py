@@ -163,6 +163,9 @@ def _refuse(scenarios: Scenarios, places: Sequence[Place]) -> None:
 def _refuse_small(known: Scenarios, sites: Sequence[Place], wish: Wish) -> None:
     """Refuse what no allocation can reach, with the number of nodes that are missing."""
     quota_J = np.array([site.quota for site in sites], dtype=float)
+    if wish.units is not None:
+        _refuse_few(sites, wish)
+        return
     most = _most_nodes(sites, wish.region_share)
     short = -tail_mean(-(known.useful_SJ @ quota_J), known.weight_S, 1 - wish.short)
     done = short * most / max(quota_J.sum(), 1.0)
@@ -175,6 +178,24 @@ def _refuse_small(known: Scenarios, sites: Sequence[Place], wish: Wish) -> None:
         f"Quotas allow {most} nodes{spread} of {needed} nodes needed: all of them do {done:,.4g} of "
         f"{wish.work:,.4g} node-hours in the worst {wish.short:.0%} of scenarios.",
         fix="Raise quotas, add pools, allow more time, or accept a larger chance of falling short.",
+    )
+
+
+def _refuse_few(sites: Sequence[Place], wish: Wish) -> None:
+    """Refuse units that quotas and the region share do not hold, with the number that is missing."""
+    units = wish.units or 0.0
+    held: dict[str, float] = {}
+    for site in sites:
+        held[site.region] = held.get(site.region, 0.0) + site.quota * site.size
+    limit = wish.region_share * units + 1e-9 if wish.region_share < 1 else float("inf")
+    most = sum(min(amount, limit) for amount in held.values())
+    if most >= units:
+        return
+    spread = "" if wish.region_share == 1 else f" with at most {wish.region_share:.0%} of them in one region"
+    raise ImpossibleInput(
+        f"Quotas of {len(sites)} pools in {len(held)} regions hold {most:g} of {units:g} {wish.noun}"
+        f"{spread}.",
+        fix=f"Raise quotas by {units - most:g}, add pools in other regions, or allow a larger region_share.",
     )
 
 

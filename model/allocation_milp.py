@@ -7,6 +7,7 @@ the exact chance rule b_S whether a scenario falls short.
     t >= sum of q_s (cost x + bring r)_s        q any weighting of a tail of 1 - alpha (CVaR)
     sum of q_s (useful x)_s >= W                q any weighting of a tail of eps; or useful x >= W (1 - b)
     sum of a region <= its quota r,  <= share of all nodes
+    units <= sum of size x < units and one node, where units are given
 
 A tail's mean is the largest over its weightings, and only few of them ever bind: each is added when
 a solution violates it, so that the programme stays small whatever the number of scenarios.
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from .allocation_terms import Place, Wish, bring_of
+from .allocation_terms import Place, Wish, bring_of, impossible
 from .errors import ImpossibleInput
 from .scenarios import Scenarios, tail_weights
 from .validity import Floats
@@ -93,6 +94,7 @@ class _Programme:
         self.regions = sorted({place.region for place in places})
         bring = bring_of(places)
         self.quota_J = np.array([place.quota for place in places], dtype=float)
+        self.size_J = np.array([place.size for place in places], dtype=float)
         # Costs and work of very different size make a solver's tolerance mean different things.
         self.usd = usd or float(scenarios.cost_SJ.mean() * max(self.quota_J.sum(), 1.0)) or 1.0
         self.bring_R = np.array([bring[region] for region in self.regions]) / self.usd
@@ -126,7 +128,7 @@ class _Programme:
                 method="highs",
             )
             if found.x is None:
-                raise self._impossible()
+                raise impossible(self.s, self.places, self.wish)
             if found.fun >= above or not self._cut(found.x, GAP / 20):
                 break
         nodes_J = found.x[self.x]
@@ -163,7 +165,7 @@ class _Programme:
             options={"mip_rel_gap": gap, "node_limit": MOST_NODES},
         )
         if found.x is None:
-            raise self._impossible()
+            raise impossible(self.s, self.places, self.wish)
         return np.asarray(np.where(kinds > 0, np.round(found.x), found.x))
 
     def _regions(self, used_R: Floats) -> Floats:
@@ -185,13 +187,6 @@ class _Programme:
             return self.relaxed(used_R, above).score
         except ImpossibleInput:  # Too few regions to hold the work.
             return float("inf")
-
-    def _impossible(self) -> ImpossibleInput:
-        return ImpossibleInput(
-            f"No whole nodes on {len(self.places)} pools of {self.quota_J.sum():.0f} nodes in all reach "
-            f"{self.wish.work:g} node-hours with at most {self.wish.region_share:.0%} in one region.",
-            fix="Raise quotas, loosen the region share, or accept a larger chance of falling short.",
-        )
 
     def _cut(self, found: Floats, within: float) -> bool:
         """Add the worst weighting of each tail where the solution violates it; say whether one was added."""
@@ -222,7 +217,11 @@ class _Programme:
             for place in np.flatnonzero(inside_J):  # One row a pool binds tighter than one a region.
                 self._add(0.0, (int(place), -1.0), (self.r.start + number, float(self.quota_J[place])))
             if self.wish.region_share < 1:
-                self._add(0.0, (self.x, self.wish.region_share - inside_J))
+                self._add(0.0, (self.x, (self.wish.region_share - inside_J) * self.size_J))
+        if self.wish.units is not None:
+            self._add(self.wish.units, (self.x, self.size_J))
+            whole = float(self.size_J.max())  # A last node may be larger than what is left of the units.
+            self._add(-whole * np.ceil(self.wish.units / whole), (self.x, -self.size_J))
         if self.binary:
             for number, useful_J in enumerate(self.useful_SJ):
                 self._add(1.0, (self.x, useful_J), (self.b.start + number, 1.0))

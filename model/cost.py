@@ -36,6 +36,7 @@ def estimate(
     draws: int = 4000,
     seed: int = 0,
     from_at: datetime,
+    breakeven: bool = True,
 ) -> Estimate:
     """Return what a job would cost on a pool and when it would be done, if started at `from_at`.
 
@@ -50,6 +51,7 @@ def estimate(
         draws: How many courses are drawn, at least 100.
         seed: The luck; the same seed gives every pool the same luck.
         from_at: When the job would start, aware.
+        breakeven: Look for the breakeven hazard too, which takes as long as all the rest.
 
     Raises:
         ImpossibleInput: The deadline is past, the job states no throughput for this GPU, no
@@ -75,6 +77,7 @@ def estimate(
         method="closed_form",
         seed=seed,
         from_at=from_at,
+        breakeven=breakeven,
     )
 
 

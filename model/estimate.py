@@ -136,7 +136,7 @@ class Estimate:
     parts: Parts
     on_demand_cost_usd: float | None  # Same SKU and region, useful hours, nothing lost.
     saving: float | None  # 1 - mean cost / on-demand cost.
-    breakeven_hazard_per_hour: float | None  # Where effective spot meets on-demand.
+    breakeven_hazard_per_hour: float | None  # Where effective spot meets on-demand; None if not asked.
     draws: int
     seed: int
     paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from .committed import Committed
 from .errors import ImpossibleInput
@@ -46,6 +47,21 @@ class Constraints:
     capacity_types: tuple[CapacityType, ...] = (CapacityType.SPOT, CapacityType.ON_DEMAND)
     borrow: str = "region"  # How far a hazard may be borrowed: none, region, provider.
     max_lost_work_s: float | None = None  # RPO: caps the checkpoint interval.
+    quota_nodes: tuple[tuple[str, int], ...] = ()  # (pool keys with * for any letters, most nodes in each).
+
+    def quota_of(self, pool_key: str) -> int | None:
+        """Return the most nodes that may be had in a pool; None where no limit is known."""
+        stated = [nodes for pattern, nodes in self.quota_nodes if fnmatchcase(pool_key, pattern)]
+        return min(stated, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spreading:
+    """How work that splits is dealt out over pools: what is weighed, and the most that a region may hold."""
+
+    region_share: float = 1.0  # Of the nodes, or of the copies.
+    caution: float = 0.5  # Weight of the tail's mean cost against the mean; 0 is the mean alone.
+    tail_share: float = 0.1  # Of scenarios, the dearest, that are the tail.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +100,9 @@ class Job:
     data_provider: str | None = None
     data_region: str | None = None
     value_of_time_usd_per_hour: float = 0.0
-    elastic: bool = False  # Whether the work scales with its nodes, so that some may be away, as in a sweep.
+    elastic: bool = False  # Whether the work scales with its nodes, so that some may be away.
+    copies: int = 1  # Of a sweep: so many jobs like this one, each a gang of its own; figures are of one.
+    spreading: Spreading = field(default_factory=Spreading)
     gang_share: float = 0.9  # beta: share of a node's preemptions that take the whole gang.
     constraints: Constraints = field(default_factory=Constraints)
     data_use: DataUse = field(default_factory=DataUse)
@@ -97,6 +115,16 @@ class Job:
                 f"on {len(self.throughput)} GPU models.",
                 fix="State at least 1 GPU, more than 0 hours and one GPU model.",
             )
+        if self.copies < 1 or (self.copies > 1 and self.elastic):
+            raise ImpossibleInput(
+                f"Job {self.name!r} has {self.copies} copies{' and is elastic' if self.elastic else ''}.",
+                fix="State at least 1 copy; of an elastic job exactly 1, for its nodes are its parts.",
+            )
+
+    @property
+    def splits(self) -> bool:
+        """Whether parts of it may run in several pools at once."""
+        return self.elastic or self.copies > 1
 
     def useful_hours_on(self, gpu_model: str) -> float:
         """Hours of wall time at full throughput on another GPU model, same GPU count."""

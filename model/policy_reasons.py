@@ -53,6 +53,8 @@ class Alternative:
     cost_usd: float
     p_on_time: float
     safe: bool
+    over_budget_usd: float = 0.0  # Expected beyond the budget, where there is one.
+    barred: bool = False  # By the budget, under a soft deadline.
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Threshold:
 def alternatives(policy: Policy, asked: Question, hours_left: float | None = None) -> list[Alternative]:
     """Return what could be done now, the safe first, cheapest first; the likeliest, where all are late.
 
+    Where the deadline is soft, the cheapest first, those that a budget forbids last.
+
     Args:
         policy: Asked, and left as it is.
         asked: The question.
@@ -75,17 +79,24 @@ def alternatives(policy: Policy, asked: Question, hours_left: float | None = Non
             the hour as well, for a loss at any instant.
     """
     hours = _hours(policy, asked) if hours_left is None else hours_left
-    found = [_alternative(policy, asked, each, hours) for each in asked.of(policy.trial())]
+    trial = policy.trial()
+    considered = asked.of(trial)
+    found = [
+        _alternative(policy, asked, each, hours, trial.owed(each.action, asked.current))
+        for each in considered
+    ]
+    if any(each.may_be_late for each in considered):
+        return sorted(found, key=lambda each: (each.barred, each.cost_usd))
     late = not any(each.safe and each.p_on_time == 1.0 for each in found)
     return sorted(found, key=lambda each: (-each.p_on_time if late else 0.0, not each.safe, each.cost_usd))
 
 
-def _alternative(policy: Policy, asked: Question, each: Considered, hours: float) -> Alternative:
+def _alternative(policy: Policy, asked: Question, each: Considered, hours: float, owed: float) -> Alternative:
     """Return what is considered with its chance; see `Alternative`."""
     promise, left = policy.promise, _left_hours(policy, asked)
-    owed = policy.owed(each.action, asked.current)
     kind = each.action[0]
-    needed = {SPOT: left + owed + promise.lag_hours, None: left + promise.tick_hours}
+    waited = promise.tick_hours - promise.waited_hours(owed)
+    needed = {SPOT: left + owed + promise.lag_hours, None: left + waited}
     safe = each.safe and (kind == ON_DEMAND or needed[kind] + promise.overhead_hours <= hours + CLOSE)
     if left + owed > hours + CLOSE:
         chance = 0.0
@@ -93,7 +104,7 @@ def _alternative(policy: Policy, asked: Question, each: Considered, hours: float
         chance = 1.0
     else:
         chance = held_for(policy, str(each.action[1]), left + owed) if kind == SPOT else 0.0
-    return Alternative(each.action, each.cost_usd, chance, safe)
+    return Alternative(each.action, each.cost_usd, chance, safe, each.over_budget_usd, each.barred)
 
 
 def _hours(policy: Policy, asked: Question) -> float:
@@ -136,7 +147,7 @@ def price_limits(policy: Policy, asked: Question, *, solve: bool) -> list[Thresh
         solve: Work values out anew for each price, as where it lasts; else they stand, and a price
             is weighed only against those of other pools.
     """
-    considered = [each for each in asked.of(policy.trial()) if each.safe]
+    considered = [each for each in asked.of(policy.trial()) if each.allowed]
     chosen = cheapest(considered).action
     if chosen[0] == SPOT:
         found = [_price_limit(policy, asked, str(chosen[1]), chosen, solve)]

@@ -131,6 +131,7 @@ def report(
     seed: int,
     from_at: datetime,
     paths_error: float | None = None,
+    breakeven: bool = True,
 ) -> Estimate:
     """Return the estimate of a placed job.
 
@@ -145,6 +146,7 @@ def report(
         seed: Of the luck.
         from_at: When the job would start.
         paths_error: Relative error of the worse P90 where paths were counted.
+        breakeven: Whether the breakeven hazard is looked for.
     """
     job, wall = placement.job, _spread(mean.wall_hours, drawn.wall_hours)
     cost = _spread(mean.cost_usd, drawn.cost_usd)
@@ -173,7 +175,9 @@ def report(
         parts=parts,
         on_demand_cost_usd=on_demand,
         saving=None if on_demand is None else 1.0 - cost.mean / on_demand,
-        breakeven_hazard_per_hour=breakeven_hazard_per_hour(job, placement.statistics, placement.side),
+        breakeven_hazard_per_hour=(
+            breakeven_hazard_per_hour(job, placement.statistics, placement.side) if breakeven else None
+        ),
         draws=drawn.cost_usd.size,
         seed=seed,
         paths_error=paths_error,

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from .spot_action import NOTHING, SPOT, Action
+from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Mix
 from .spot_ages import Ages
 from .spot_safety import Promise
 from .spot_seen import Seen
@@ -33,12 +33,16 @@ class Standing:
         on_demand_usd_per_hour: float,
         egress_usd: Mapping[tuple[str, str], float],
         seen: Seen,
+        nodes: int = 1,
     ) -> None:
         self.promise, self.pools = promise, tuple(pools)
         self.prices, self.on_demand = dict(prices), on_demand_usd_per_hour
-        self.egress_usd = egress_usd
+        self.egress_usd, self._nodes = egress_usd, nodes
         self._look(seen)
-        self._last: Action = NOTHING
+        self._last: Action | None = None  # Before the first decision not even a floor runs.
+        self._parts_lost, self._part_hours = 0, 0.0  # Of parts of pools that were held.
+        self._capacity: Mapping[str, int] = {}  # Nodes of pools of which not all can be had.
+        self._mix: Mix | None = None  # Of the nodes held, where they are not a whole pool's.
         self._debt_hours, self._tick = 0.0, -1
         self._solved_tick = LONG_AGO
 
@@ -59,7 +63,7 @@ class Standing:
             seen: The history until now, of the same pools; it takes the place of what was counted.
             egress_usd: Of moves by now; from "" where nothing is held, to "od" for on-demand.
         """
-        self._tick, self._last = self.tick_at(now_h), current
+        self._tick, self._last, self._mix = self.tick_at(now_h), current, None
         self._debt_hours = float(quantity("Hours owed of a launch", owed_hours, "h"))
         self.egress_usd = egress_usd
         self._look(seen)
@@ -94,11 +98,27 @@ class Standing:
         """Return how many ticks have passed since the start."""
         return max(round(now_h / self.promise.tick_hours), 0)
 
-    def owed(self, action: Action, current: Action) -> float:
-        """Return the hours without progress that an action begins with."""
-        if action[0] is None:
+    def owed(self, action: Action, current: Action, mix: Mix | None = None) -> float:
+        """Return the hours without progress that an action begins with; with other nodes it is another."""
+        if action[0] is None and not self.promise.floor_share:
             return 0.0
-        return self._debt_hours if action == current else self.promise.overhead_hours
+        stays = action == current and mix == self._mix
+        return self._debt_hours if stays else self.promise.overhead_hours
+
+    def usd_per_hour(self, action: Action, mix: Mix | None = None) -> float:
+        """Return what an hour of an action is billed, for all nodes, those of the floor among them."""
+        floor = self.promise.floor_share
+        if mix is not None:
+            usd = mix.spot_nodes * self.prices[str(action[1])] + mix.on_demand_nodes * self.on_demand
+            return usd / self._nodes
+        if action[0] == ON_DEMAND:
+            return self.on_demand
+        spot_usd = self.prices[str(action[1])] if action[0] == SPOT else 0.0
+        return floor * self.on_demand + (1.0 - floor) * spot_usd
+
+    def _begun(self, action: Action) -> float:
+        """Return what is owed of a launch that begins now; a floor that is left alone begins anew, too."""
+        return self.promise.overhead_hours if action[0] or self.promise.floor_share else 0.0
 
     def age_bin(self, pool: str) -> int:
         """Return the age bin of a pool's state."""
@@ -120,9 +140,12 @@ class Standing:
     def _advance(self, tick: int, current: Action, up_P: np.ndarray) -> None:
         """Move the clock: what is owed of the launch, and how old every state is."""
         passed = max(tick - self._tick, 0) if self._tick >= 0 else 0
-        if current != self._last or current == NOTHING:
-            self._debt_hours = 0.0  # Lost, or nothing was held: a launch starts anew.
         self._debt_hours = max(self._debt_hours - passed * self.promise.tick_hours, 0.0)
+        if current != self._last:
+            self._mix = None
+            self._debt_hours = self._begun(current) if current == NOTHING else 0.0  # A launch starts anew.
+        elif current == NOTHING and not self.promise.floor_share:
+            self._debt_hours = 0.0
         if tick > self._tick:
             self._ages.see(up_P)
             self._union.see(np.array([up_P.any()]))

@@ -40,6 +40,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The loop said how many steps it makes in all."""
+
+    steps: Ordinal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One optimizer step was completed."""
 
@@ -145,7 +152,8 @@ class Ended:
 SHAPES: dict[str, type] = {
     shape.__name__.lower(): shape
     for shape in (
-        Started, Step, Captured, Coded, Committed, Replicated, Notice, Restored, Waiting, Preempted, Ended,
+        Started, Planned, Step, Captured, Coded, Committed, Replicated, Notice, Restored, Waiting, Preempted,
+        Ended,
     )
 }  # fmt: skip
 

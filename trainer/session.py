@@ -131,9 +131,15 @@ class SpotSession:
             self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
             self._began = self.step
 
-    def steps(self, total: int) -> Iterator[int]:
-        """Yield the numbers of the steps still to do, counted from 0, up to `total` in all."""
+    def steps(self, total: int, *, planned: bool = True) -> Iterator[int]:
+        """Yield the numbers of the steps still to do, counted from 0, up to `total` in all.
+
+        Whether `total` is what this loop will make, and not only the most, is for the run log: the
+        advisor works out from it what is left.
+        """
         self._total = total
+        if planned:
+            self._log.write("planned", steps=total)
         self._obey()  # What was heard while booting and restoring.
         while self.step < total:
             self._phase.set("step", self.step)

@@ -91,7 +91,7 @@ def train_tokens(
             **among,
         )
         with session, _giving_up_with(among.get("ranks")):
-            for step in session.steps(options.steps):
+            for step in session.steps(options.steps, planned=outer is None):  # Regions share them.
                 at = outer.steps_of_all if outer else step
                 loss = training.step(learning_rate(at, options.steps) * session.lr_factor)
                 if outer:

@@ -59,6 +59,14 @@ def pairwise(chance: random.Random, least: int) -> list[dict]:
     return chosen
 
 
+def strikes(chance: random.Random) -> list[dict]:
+    """Return every combination there is, and again, where it is soaked; else pairs of everything."""
+    if TIMES == 1:
+        return pairwise(chance, KILLS)
+    every = [dict(zip(FACTORS, values, strict=True)) for values in product(*FACTORS.values())]
+    return [each for _ in range(-(-KILLS // len(every))) for each in chance.sample(every, len(every))]
+
+
 def pairs_of(each: dict) -> set:
     return {(one, each[one], other, each[other]) for one, other in combinations(FACTORS, 2)}
 
@@ -106,13 +114,14 @@ def acknowledged(room: Path) -> int:
     return max((event["step"] for event in told if event["exact"]), default=0)
 
 
-def test_ranks_killed_at_named_places_lose_nothing(gang, calm, tmp_path):
+def test_ranks_killed_at_named_places_lose_nothing(gang, calm, tmp_path, record_property):
     chance, reached, kills = random.Random(SEED), set(), 0
-    for number, each in enumerate(pairwise(chance, KILLS)):
+    for number, each in enumerate(strikes(chance)):
         room = tmp_path / str(number)
         room.mkdir()
         kills += strike_and_recover(gang, calm, new_room(room), each, chance, reached)
         shutil.rmtree(room)
+    record_property("kills", kills)
     assert kills >= 60
     assert reached == set(FACTORS["point"])
 
@@ -159,7 +168,7 @@ DAMAGES = (
 
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("tier", ["F", "W"])
-def test_files_of_every_kind_damaged_anywhere_are_noticed(gang, tmp_path, ranks, tier):
+def test_files_of_every_kind_damaged_anywhere_are_noticed(gang, tmp_path, ranks, tier, record_property):
     """At least 110 damaged files in each of the four cases; 440 in all."""
     room = new_room(tmp_path)
     words = {"room": room, "until": STEPS, "total": STEPS, "attempt": 1}
@@ -182,4 +191,5 @@ def test_files_of_every_kind_damaged_anywhere_are_noticed(gang, tmp_path, ranks,
         assert {row.generation for row in found if row.valid} < valid
         path.write_bytes(raw)
         faults += 1
+    record_property("damaged", faults)
     assert {row.generation for row in rows(room) if row.valid} == valid

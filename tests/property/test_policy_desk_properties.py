@@ -48,8 +48,8 @@ class Market:
             pool("a", 3.0, CapacityType.ON_DEMAND),
         ]  # fmt: skip
 
-    def probed(self, as_of: datetime) -> list[object]:
-        return []
+    def sightings_of(self, pool_keys: list[str], **when: datetime) -> dict[str, object]:
+        return {}
 
     def statistics(self, job: Job, as_of: datetime, window_hours: float):
         return self.pools, []

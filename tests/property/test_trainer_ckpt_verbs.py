@@ -66,6 +66,11 @@ def test_an_empty_folder_has_no_checkpoint_yet_and_that_is_no_failure(ask, tmp_p
     assert capsys.readouterr().out == "No checkpoint yet.\n"
 
 
+def test_a_folder_that_is_not_there_is_named_and_not_taken_for_a_run_without_checkpoints(tmp_path, capsys):
+    assert main(["ls", str(tmp_path / "mistyped")]) == 2
+    assert f"There is no folder {tmp_path}/mistyped." in capsys.readouterr().err
+
+
 def test_verify_says_5_where_a_block_is_wrong(ask, run):
     assert ask("verify", run[0], "--key-ref", run[1])[0] == 0
     damage(run[0])

@@ -15,6 +15,7 @@ from .crypt import Keyring
 from .export import export_safetensors
 from .frames import BadBlock
 from .layout import generations
+from .local_store import LocalStore
 from .retention import GRACE_S, Retention, sweep, unpin
 from .retention import pin as pin_one
 from .rotate import rotate as rotate_all
@@ -38,6 +39,12 @@ class NoSuchCheckpoint(TrainerError):
     exit_code = 2
 
 
+class NoSuchStore(TrainerError):
+    """There is no such folder."""
+
+    exit_code = 2
+
+
 class Usage(TrainerError):
     """A value that an option does not take."""
 
@@ -46,7 +53,7 @@ class Usage(TrainerError):
 
 def ls(asked: Namespace) -> Answer:
     """List every checkpoint over the stores; 5 where there are some and none can be read."""
-    rows = catalogue([open_store(url) for url in asked.stores])
+    rows = catalogue(_there(*asked.stores))
     good = any(row.is_good for row in rows) or not rows
     lines = [_line(row) for row in rows] or ["No checkpoint yet."]
     return {"checkpoints": [row.to_json() for row in rows]}, lines, 0 if good else CHECK_FAILED
@@ -54,7 +61,7 @@ def ls(asked: Namespace) -> Answer:
 
 def verify(asked: Namespace) -> Answer:
     """Read everything back; 5 where a copy is damaged, or there is nothing."""
-    stores = [open_store(url) for url in asked.stores]
+    stores = _there(*asked.stores)
     rows = catalogue(stores, keyring=Keyring.read(asked.key_ref), thoroughly=True)
     if asked.generation is not None:
         rows = [row for row in rows if row.generation == asked.generation]
@@ -68,7 +75,7 @@ def verify(asked: Namespace) -> Answer:
 
 def export(asked: Namespace) -> Answer:
     """Write the weights of one checkpoint."""
-    store = open_store(asked.store)
+    store = _there(asked.store)[0]
     number = asked.generation or max(generations(store), default=None)
     if number is None:
         raise NoSuchCheckpoint(f"{store.url} holds no checkpoint.", fix="Name another store.")
@@ -83,7 +90,7 @@ def gc(asked: Namespace) -> Answer:
     if asked.keep < 1 or grace_s <= 0 or (asked.every is not None and asked.every < 1):
         raise Usage("--keep and --every begin at 1, --grace-s above 0.", fix="Keep one at least.")
     policy = Retention(newest=asked.keep, every=asked.every)
-    swept = sweep(open_store(asked.store), policy, keyring=Keyring.read(asked.key_ref), grace_s=grace_s)
+    swept = sweep(_there(asked.store)[0], policy, keyring=Keyring.read(asked.key_ref), grace_s=grace_s)
     lines = [
         f"Kept {len(swept.kept)} checkpoints, removed {len(swept.dropped)}, "
         f"freed {swept.freed_bytes:,} bytes; {swept.marked} objects go after {grace_s:g} s."
@@ -95,7 +102,7 @@ def gc(asked: Namespace) -> Answer:
 
 def migrate(asked: Namespace) -> Answer:
     """Copy a run into another store."""
-    source, destination = open_store(asked.source), open_store(asked.destination)
+    source, destination = _there(asked.source)[0], open_store(asked.destination)
     if not generations(source):
         raise NoSuchCheckpoint(f"{source.url} holds no checkpoint.", fix="Name another store.")
     keyring = Keyring.read(asked.key_ref)
@@ -107,7 +114,7 @@ def migrate(asked: Namespace) -> Answer:
 
 def collect(asked: Namespace) -> Answer:
     """Copy many runs into one store."""
-    sources, collection = [open_store(url) for url in asked.sources], open_store(asked.collection)
+    sources, collection = _there(*asked.sources), open_store(asked.collection)
     keyring = Keyring.read(asked.key_ref)
     moved = _checked(
         lambda: collect_runs(sources, collection, keyring=keyring, newest_only=asked.newest_only)
@@ -117,7 +124,7 @@ def collect(asked: Namespace) -> Answer:
 
 def pin(asked: Namespace) -> Answer:
     """Pin, or unpin."""
-    store = open_store(asked.store)
+    store = _there(asked.store)[0]
     if asked.remove:
         unpin(store, asked.generation)
     else:
@@ -135,9 +142,18 @@ def rotate(asked: Namespace) -> Answer:
     keyring = Keyring.read(asked.key_ref)
     if keyring is None:
         raise Usage("No keyring was named.", fix="Pass --key-ref file:PATH, the newest key last.")
-    done = rotate_all(open_store(asked.store), keyring)
+    done = rotate_all(_there(asked.store)[0], keyring)
     answer = {"rotated": done, "key_id": keyring.newest[0]}
     return answer, [f"{len(done)} checkpoints are wrapped with key {keyring.newest[0]} now."], 0
+
+
+def _there(*urls: str) -> list[Store]:
+    """Open stores to read; where none is there it was a slip of the pen, not a run without checkpoints."""
+    stores = [open_store(url) for url in urls]
+    absent = [each for each in stores if isinstance(each, LocalStore) and not each.root.is_dir()]
+    if len(absent) == len(stores):
+        raise NoSuchStore(f"There is no folder {absent[0].root}.", fix="Correct the path of the store.")
+    return stores
 
 
 def _checked(act: Callable[[], T]) -> T:

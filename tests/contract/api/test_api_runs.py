@@ -295,6 +295,21 @@ def test_a_live_run_in_a_good_place_is_told_to_go_on(http, opened, event):
     assert told["valid_until"] == "2023-03-01T00:15:00Z"
 
 
+def test_a_run_slower_than_its_job_file_keeps_its_interval_and_is_told_what_is_left(http, opened, event):
+    # The file says 10 useful hours; 12 of 3,500 s are made. What is left is unknown, then 8 steps of 20.
+    run_id = opened["run_id"]
+    send(http, run_id, *worked(event, run_id, hours=12))
+    planned = opened["plan"]["checkpoint"]["full_every_s"]
+    assert http.get(f"/v1/runs/{run_id}/directive", params={"attempt": 1}).json()["full_every_s"] == planned
+    send(http, run_id, event(run_id, "planned", 1.0, steps=20))
+    told = http.get(f"/v1/runs/{run_id}/directive", params={"attempt": 1}).json()
+    assert told["full_every_s"] > 0.5 * planned
+    send(http, run_id, *lost(event, run_id, 3600.0 * 12.5))
+    left = next_pool(http, run_id, lost_pool_id=EAST, attempt=1)["remaining_useful_hours"]
+    # 20 steps' worth of the stated 0.5 h and 12 of 0.972 h: 0.677 h a step, 8 of them.
+    assert 5.4 <= left <= 5.4 * 1.03
+
+
 def test_a_live_run_that_would_be_late_is_told_to_go_on_demand(http, opened, event):
     # 72 h after 1 March is 4 March 00:00; with eight hours of work left at 15:10 there is no slack.
     run_id = opened["run_id"]

@@ -25,8 +25,8 @@ FREE = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
 class Nothing:
     """A store that nobody ever filled."""
 
-    def probed(self, as_of):
-        return []
+    def sightings_of(self, pool_keys, **when):
+        return {}
 
 
 class Market:
@@ -93,6 +93,29 @@ def test_a_gang_is_priced_for_all_its_machines_and_told_by_the_machine(ask, job,
 
 def test_without_on_demand_the_policy_cannot_be_asked_and_it_says_why(ask, spot):
     assert "No on-demand pool is known or allowed" in decided(Market(spot()), ask())
+
+
+def test_a_budget_is_told_with_what_was_billed_and_what_is_expected_beyond_it(ask, job, spot, on_demand):
+    # Ten hours on demand take 30.60 USD and spot about 9.20; 25 of 30 USD are gone, so about 4 USD lack.
+    tight = replace(job, budget_usd=30.0)
+    market = Market(spot(price=0.92), on_demand())
+    words = told(decided(market, ask(job=tight, spent_usd=25.0)), ask(job=tight, spent_usd=25.0), solve=False)
+    cost = words.decision["alternatives"][0]["expected_cost_usd"]
+    assert words.decision["over_budget_usd"] == pytest.approx(cost - 5.0)
+    assert any("over budget by" in reason and "deadline goes first" in reason for reason in words.reasons)
+    enough = replace(job, budget_usd=100.0)
+    words = told(
+        decided(market, ask(job=enough, spent_usd=25.0)), ask(job=enough, spent_usd=25.0), solve=False
+    )
+    assert words.decision["over_budget_usd"] == 0.0
+    assert any("stay within it" in reason for reason in words.reasons)
+
+
+def test_a_budget_is_not_judged_where_what_was_billed_is_unknown(ask, job, spot, on_demand):
+    tight = replace(job, budget_usd=30.0)
+    words = told(decided(Market(spot(), on_demand()), ask(job=tight)), ask(job=tight), solve=False)
+    assert words.decision["over_budget_usd"] is None
+    assert any("budget of $30" in reason and "not judged" in reason for reason in words.reasons)
 
 
 def test_without_spot_there_is_nothing_to_decide(ask, on_demand):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from advisor.progress import RunClock, newest_checkpoint, state, useful_hours_done
+from advisor.progress import RunClock, kept_hours, newest_checkpoint, state
 from model.errors import ImpossibleInput
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
@@ -32,6 +32,10 @@ def commit(number, generation, attempt=1):
 
 def ended(attempt, reason, node="launcher"):
     return {"event": "ended", "attempt": attempt, "reason": reason, "node": node}
+
+
+def done(*told, **how):
+    return sum(kept_hours(*told, **how).values())
 
 
 def test_market_time_runs_faster_by_the_compression():
@@ -60,22 +64,22 @@ def test_market_time_off_the_calendar_is_refused(years):
 def test_only_steps_a_checkpoint_holds_are_done():
     # By hand: steps 1 and 2 of 10 wall seconds at 3600 times are 20 market hours; step 3 is not held.
     events = [step(1), step(2), commit(2, 1), step(3)]
-    assert useful_hours_done(events, FAST, {1: 1.0}) == pytest.approx(20.0)
-    assert useful_hours_done(events, FAST, {1: 1.0}, committed_only=False) == pytest.approx(30.0)
+    assert done(events, FAST, {1: 1.0}) == pytest.approx(20.0)
+    assert done(events, FAST, {1: 1.0}, committed_only=False) == pytest.approx(30.0)
 
 
 def test_a_step_done_twice_counts_once_as_it_was_done_last():
     events = [step(1), commit(1, 1), step(2), step(2, attempt=2, seconds=30.0), commit(2, 2, attempt=2)]
-    assert useful_hours_done(events, FAST, {1: 1.0, 2: 1.0}) == pytest.approx(40.0)
+    assert done(events, FAST, {1: 1.0, 2: 1.0}) == pytest.approx(40.0)
 
 
 def test_work_on_a_half_as_fast_gpu_counts_half():
     events = [step(1), commit(1, 1), step(2, attempt=2), commit(2, 2, attempt=2)]
-    assert useful_hours_done(events, FAST, {1: 1.0, 2: 0.5}) == pytest.approx(15.0)
+    assert done(events, FAST, {1: 1.0, 2: 0.5}) == pytest.approx(15.0)
 
 
 def test_nothing_committed_is_nothing_done():
-    assert useful_hours_done([step(1)], FAST, {1: 1.0}) == 0.0
+    assert done([step(1)], FAST, {1: 1.0}) == 0.0
     assert newest_checkpoint([step(1)]) is None
 
 

@@ -89,7 +89,7 @@ def test_a_warning_while_torch_is_still_loading_is_heard(users_folder):
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 75
     events = read_spool(spool_path(users_folder / "spool", 1, "0"))
-    assert [event["event"] for event in events] == ["started", "notice", "ended"]
+    assert [event["event"] for event in events] == ["started", "planned", "notice", "ended"]
 
 
 def test_the_face_offers_a_few_names_and_loads_none_of_them():

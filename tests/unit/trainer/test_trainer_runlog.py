@@ -26,6 +26,7 @@ ROOM = Path(__file__).parents[3] / "trainer"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ONE_OF_EACH = {
     "started": {"pool_id": "a/b/c/d/spot", "environment": environment(), "world_size": 1, "pid": 7},
+    "planned": {"steps": 300},
     "step": {"step": 1, "seconds": 0.03, "loss": 2.5, "tokens": 256},
     "captured": {"step": 1, "seconds": 0.02, "bytes": 10, "tier": "F"},
     "committed": {

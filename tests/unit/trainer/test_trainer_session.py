@@ -82,7 +82,7 @@ def events(tmp_path, attempt=1, kind=None):
 def test_a_run_says_what_it_did_in_order(tmp_path, start, make_plan):
     train(start(make_plan()), 3)
     told = [event["event"] for event in events(tmp_path)]
-    assert told == ["started", "step", "step", "step", "committed", "captured", "ended"]
+    assert told == ["started", "planned", "step", "step", "step", "committed", "captured", "ended"]
     ended = events(tmp_path)[-1]
     assert (ended["reason"], ended["exit_code"], ended["step"]) == ("done", 0, 3)
     assert len(ended["weights_sha256"]) == 64
@@ -240,7 +240,7 @@ def test_a_notice_before_the_first_step_leaves_without_a_save(tmp_path, start, t
     told.source = "file"
     with pytest.raises(SystemExit):
         train(start(make_plan()), 10)
-    assert [event["event"] for event in events(tmp_path)] == ["started", "notice", "ended"]
+    assert [event["event"] for event in events(tmp_path)] == ["started", "planned", "notice", "ended"]
 
 
 def test_a_notice_in_the_last_step_is_too_late_to_matter(tmp_path, start, told, make_plan):
@@ -264,7 +264,7 @@ def test_the_next_attempt_goes_on_where_the_last_one_left(tmp_path, start, told,
 def test_a_run_that_is_done_is_done_again_without_a_step(tmp_path, start, make_plan):
     train(start(make_plan()), 3)
     train(start(make_plan(attempt=2)), 3)
-    assert [event["event"] for event in events(tmp_path, 2)] == ["started", "restored", "ended"]
+    assert [event["event"] for event in events(tmp_path, 2)] == ["started", "restored", "planned", "ended"]
     assert events(tmp_path, 2)[-1]["weights_sha256"] == events(tmp_path, 1)[-1]["weights_sha256"]
 
 
