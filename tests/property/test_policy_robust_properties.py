@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.errors import ImpossibleInput
 from model.policy import make_policy
-from model.policy_reasons import Question, alternatives
+from model.policy_reasons import Question, alternatives, comings_and_goings, price_limits
 
 PRICE = st.sampled_from([0.0, 0.4, 1.0, 3.0, 50.0])
 ASKED = st.fixed_dictionaries(
@@ -57,7 +57,11 @@ def test_every_decision_can_be_done_and_every_cost_is_a_number(asked, prices, mo
             found = policy.consider(now_h, done_h, held, up)
             assert all(math.isfinite(each.cost_usd) and each.cost_usd >= 0.0 for each in found)
             assert any(each.allowed for each in found)
-            assert alternatives(policy, Question(now_h, done_h, held, up))
+            question = Question(now_h, done_h, held, up)
+            assert alternatives(policy, question)
+            for limit in price_limits(policy, question, solve=False):
+                assert math.isfinite(limit.usd_per_hour)
+            comings_and_goings(policy, question)
             chosen = policy.decide(now_h, done_h, held, up)
             if chosen[0] == "spot" and not up[chosen[1]]:
                 assert asked["elastic"]
