@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -172,18 +173,22 @@ def _price_limit(policy: Policy, asked: Question, pool: str, chosen: Action, sol
     at = _root(dearer, low, high)
     if at is None:
         return None
-    becomes = _rest(considered(at), (SPOT, pool)).action if taken else (SPOT, pool)
+    other = _rest(considered(at), (SPOT, pool)) if taken else None
+    becomes = other.action if other else (SPOT, pool)
     return Threshold("dearer" if taken else "cheaper", pool, becomes, at)
 
 
-def _rest(considered: list[Considered], action: Action) -> Considered:
-    return cheapest([each for each in considered if each.action != action])
+def _rest(considered: list[Considered], action: Action) -> Considered | None:
+    """Return the best of the others; None where a budget bars them all."""
+    others = [each for each in considered if each.action != action and each.allowed]
+    return cheapest(others) if others else None
 
 
 def _dearer_than_rest(considered: list[Considered], action: Action) -> float:
     """Return by how many USD an action is dearer than the best of the others."""
     own = next(each for each in considered if each.action == action)
-    return own.cost_usd - _rest(considered, action).cost_usd
+    other = _rest(considered, action)
+    return -inf if other is None else own.cost_usd - other.cost_usd
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float | None:

@@ -14,6 +14,7 @@ from .validity import Floats
 
 SLACKS = 64
 LATE_SLACKS = 24  # Of these, of ends after a soft deadline.
+LEAST_SHARE = 1e-3  # Of the slacks: less slack before the deadline is none.
 BEND = 1.6  # Slacks lie denser near zero, where a launch decides.
 NATIVE_HOURS = 2.0  # Near the deadline every tick is kept; before, steps of a growing length.
 LONGEST_STEP_HOURS = 0.25
@@ -45,7 +46,7 @@ def slacks(top_hours: float, late_hours: float = 0.0) -> Floats:
         top_hours: The most slack there is.
         late_hours: Slack that is used up only after a soft deadline: slacks are dense about it.
     """
-    if not 0.0 < late_hours < top_hours:
+    if not 0.0 < late_hours < top_hours * (1.0 - LEAST_SHARE):
         return np.asarray(top_hours * _bent(SLACKS))
     below = late_hours * (1.0 - _bent(LATE_SLACKS + 1)[::-1])
     above = late_hours + (top_hours - late_hours) * _bent(SLACKS - LATE_SLACKS)

@@ -29,7 +29,7 @@ class Weighing(Solving):
         found = [self._on_demand(tick, left, current, best), *spots]
         if self.promise.floor_share >= 1.0:
             return found[:1]  # All nodes stay on on-demand.
-        alone = current == NOTHING and len(self.pools) == 1 and self._late is None
+        alone = current == NOTHING and len(self.pools) == 1 and not self._may_be_late
         if best is None or alone:  # What lives is not given up, and a late job is not left undone for a tie.
             found.append(self._wait(tick, left, current, best))
         return [replace(each, may_be_late=True) for each in found] if self._may_be_late else found

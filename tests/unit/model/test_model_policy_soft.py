@@ -94,6 +94,13 @@ def test_values_are_kept_densely_about_a_soft_deadline() -> None:
     assert max(found[at] - found[at - 1], found[at + 1] - found[at]) < 0.1
 
 
+def test_a_deadline_that_on_demand_meets_to_the_hour_leaves_slacks_that_differ() -> None:
+    for late in (10.0, 10.0 - 1e-14, 9.9999, 9.9):
+        found = slacks(10.0, late)
+        assert found.size == SLACKS
+        assert (np.diff(found) > 0).all()
+
+
 def test_alternatives_of_a_soft_deadline_are_told_by_cost_with_their_chance_to_be_in_time() -> None:
     # After 6 of 8 ticks nothing is in time any more: 4 h of work are left.
     found = alternatives(soft(worth=0.5), Question(6.0, 0.0, NOWHERE, {"a": False}))
