@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from model.errors import LowtideError
 from model.estimate import PoolStatistics
 from model.interval import ChosenInterval
-from model.market import CapacityType
 from model.placement import placed
 
 from .fallbacks import fallbacks
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 DRAWS = 1000  # Of a decision on the way; the recommendation before it took more.
 STILL_LIVE, MOST_LIVE = timedelta(hours=1), 64  # Runs that asked so lately, market time, and so many of them.
-SHOWN = 12  # Pools estimated beside what the policy weighs; whoever chooses by estimates weighs more.
+SHOWN = 8  # Pools estimated beside what the policy weighs; whoever chooses by estimates weighs more.
 
 
 class RunDecisions(RunViews):
@@ -66,20 +65,20 @@ class RunDecisions(RunViews):
         live = self._live.get(run_id)
         if live is None:
             return
-        asked, before = live[0], self._market(live[0])
+        (asked, sides), before = live, self._market(live[0])
         self._desk.tend(run_id)
         market = self._market(asked)
         if market is before:
             return
-        spot = [seen for seen in market if seen.pool.capacity_type is CapacityType.SPOT]
-        self._foresight.ahead(spot[:1])  # The law of a family's prices is learned anew each week.
-        for other_id, (other, sides) in list(self._live.items()):
+        with suppress(LowtideError):  # Laws, prices and waits are then at hand should the machine be lost.
+            self._foreseen(asked, sides, most=SHOWN)
+        for other_id, (other, others) in list(self._live.items()):
             since = asked.as_of - other.as_of
             if other_id != run_id and timedelta(0) <= since <= STILL_LIVE:
                 now = replace(other, as_of=asked.as_of)
                 if self._market(now) is market:
                     with suppress(LowtideError):
-                        self._desk.decide(now, sides, hold=PRICES_HOLD_AT_MOST)
+                        self._desk.decide(now, others, hold=PRICES_HOLD_AT_MOST)
 
     def _by_policy(
         self, run: RunState, asked: Asked, decided: Decided
@@ -123,13 +122,20 @@ class RunDecisions(RunViews):
             named: Keys of pools that are estimated however they screen.
         """
         sides, left = self._sides.of(run), asked.left
-        kept = [self._foresight.under(seen) for seen in self._contenders(asked)]
-        short = shortlist(left, kept, sides, as_of=asked.as_of, named=(*named, run.here.key), most=most)
-        foreseen = self._foresight.ahead(short.kept)
+        foreseen = self._foreseen(asked, sides, most=most, named=named)
         seed = run.answer["seed"] + run.newest.attempt - 1
         return rank(
             left, foreseen, sides, as_of=asked.as_of, seed=seed, draws=DRAWS, breakeven=False
         )[0]  # fmt: skip
+
+    def _foreseen(
+        self, asked: Asked, sides: Sides, *, most: int, named: Sequence[str] = ()
+    ) -> list[PoolStatistics]:
+        """Return the pools worth an estimate as a recommendation sees them: terms, prices, first waits."""
+        kept = [self._foresight.under(seen) for seen in self._contenders(asked)]
+        names = (*named, asked.here.key)
+        short = shortlist(asked.left, kept, sides, as_of=asked.as_of, named=names, most=most)
+        return self._foresight.ahead(short.kept)
 
     def _saves(self, run: RunState, asked: Asked) -> ChosenInterval | None:
         """Return how the run should save where it is, as an estimate would; None where it cannot be said."""
