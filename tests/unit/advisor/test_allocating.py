@@ -1,4 +1,4 @@
-"""Which ranked pools an allocation chooses among: regions and models before zones, on-demand never left out."""
+"""Which ranked pools an allocation chooses among: regions before zones, spot and on-demand."""
 
 from __future__ import annotations
 
