@@ -23,6 +23,7 @@ from model.siting import DataWay
 if TYPE_CHECKING:
     from .options import Option
 
+STEADY = 3  # On-demand pools among them at least, where there are so many.
 MOST = 12  # Pools that an allocation chooses among: solved in a fraction of a second.
 
 
@@ -85,7 +86,9 @@ def considered(options: Sequence[Option], most: int = MOST) -> list[Option]:
             turns[kind] = turns.get(kind, -1) + 1
             keyed.append((turns[kind], option.rank, option))
     kept = [option for _, _, option in sorted(keyed, key=lambda each: each[:2])]
-    steady = [option for option in kept if option.pool.capacity_type is CapacityType.ON_DEMAND][:1]
-    if steady and steady[0] not in kept[:most]:
-        return [*kept[: most - 1], *steady]
-    return kept[:most]
+    steady = [option for option in kept if option.pool.capacity_type is CapacityType.ON_DEMAND]
+    spot = [option for option in kept if option not in steady]
+    room = max(
+        most - len(spot), min(STEADY, len(steady))
+    )  # On-demand pools differ by little but their region.
+    return [*spot[: most - min(room, len(steady))], *steady[:room]]

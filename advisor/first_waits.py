@@ -18,6 +18,7 @@ from .watched import place_of, watched_pools
 
 WINDOW = timedelta(days=30)
 KEPT = 16  # Families at an instant.
+KEPT_WAITS = 1024  # Pools at an instant.
 
 Learned = tuple[list[Watched], Forecaster | None]
 
@@ -32,6 +33,7 @@ class FirstWaits:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._families: OrderedDict[tuple[str, str, datetime], Learned] = OrderedDict()
+        self._waits: OrderedDict[tuple[str, datetime, float], float | None] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, seen: PoolStatistics) -> float | None:
@@ -42,6 +44,18 @@ class FirstWaits:
         spot = seen.pool.capacity_type is CapacityType.SPOT
         if not spot or seen.available_now is not False or seen.gap_hours <= 0:
             return None
+        key = seen.pool.key, seen.as_of, seen.gap_hours
+        with self._lock:
+            if key in self._waits:
+                return self._waits[key]
+        found = self._wait(seen)
+        with self._lock:
+            self._waits[key] = found
+            while len(self._waits) > KEPT_WAITS:
+                self._waits.popitem(last=False)
+        return found
+
+    def _wait(self, seen: PoolStatistics) -> float | None:
         pools, forecaster = self._family(seen.pool.provider, seen.sku.gpu_model, seen.as_of)
         own = next((pool for pool in pools if pool.place == place_of(seen.pool, seen.sku.gpu_model)), None)
         if own is None or forecaster is None:

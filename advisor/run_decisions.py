@@ -6,16 +6,16 @@ See docs/decisions/0015-one-policy-answers-runs.md for which of the two, and why
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from model.errors import LowtideError
 from model.estimate import PoolStatistics
 from model.interval import ChosenInterval
-from model.market import CapacityType
 from model.placement import placed
 
 from .accounting import account
@@ -24,7 +24,7 @@ from .foresight import Foresight
 from .planning import Placement
 from .policy_asked import ASKED_AGAIN_S, Asked
 from .policy_desk import PRICES_HOLD_AT_MOST, Decided, Desk
-from .policy_field import nodes_of
+from .policy_field import Sides, nodes_of
 from .policy_words import by_estimates, told
 from .recommend import Option, rank
 from .run_choices import asked_of, next_answer, ordered, spot_interval_s
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from .service import Service
 
 DRAWS = 1000  # Of a decision on the way; the recommendation before it took more.
-SHOWN = 12  # Pools estimated beside what the policy weighs; whoever chooses by estimates weighs more.
+STILL_LIVE, MOST_LIVE = timedelta(hours=1), 64  # Runs that asked so lately, market time, and so many of them.
+SHOWN = 8  # Pools estimated beside what the policy weighs; whoever chooses by estimates weighs more.
 
 
 class RunDecisions(RunViews):
@@ -48,7 +49,7 @@ class RunDecisions(RunViews):
         super().__init__(service)
         self._desk = Desk(service)
         self._sides = RunSides(service.tariffs)
-        self._looked_at: dict[str, Asked] = {}
+        self._live: OrderedDict[str, tuple[Asked, Sides]] = OrderedDict()  # As they asked last.
 
     def prepare(self, run_id: str) -> None:
         """Work out, once an attempt is issued, what its first directive hangs on."""
@@ -58,12 +59,28 @@ class RunDecisions(RunViews):
             self.tend(run_id)
 
     def tend(self, run_id: str) -> None:
-        """Prepare the next answers of a run, once the last has been given: prices, and what is foreseen."""
-        asked = self._looked_at.pop(run_id, None)
+        """Prepare the next answers of a run, once the last has been given: prices, and what is foreseen.
+
+        Runs of like jobs share a market, so prices read for one move the values of all: those of the
+        others are worked out here too, and not while one of them waits for an answer.
+        """
+        live = self._live.get(run_id)
+        if live is None:
+            return
+        (asked, sides), before = live, self._market(live[0])
         self._desk.tend(run_id)
-        if asked is not None:  # The law of a family's prices is learned anew each week, and takes a while.
-            spot = [seen for seen in self._contenders(asked) if seen.pool.capacity_type is CapacityType.SPOT]
-            self._foresight.ahead(spot[:1])
+        market = self._market(asked)
+        if market is before:
+            return
+        with suppress(LowtideError):  # Laws, prices and waits are then at hand should the machine be lost.
+            self._foreseen(asked, sides, most=SHOWN)
+        for other_id, (other, others) in list(self._live.items()):
+            since = asked.as_of - other.as_of
+            if other_id != run_id and timedelta(0) <= since <= STILL_LIVE:
+                now = replace(other, as_of=asked.as_of)
+                if self._market(now) is market:
+                    with suppress(LowtideError):
+                        self._desk.decide(now, others, hold=PRICES_HOLD_AT_MOST)
 
     def _by_policy(
         self, run: RunState, asked: Asked, decided: Decided
@@ -107,13 +124,20 @@ class RunDecisions(RunViews):
             named: Keys of pools that are estimated however they screen.
         """
         sides, left = self._sides.of(run), asked.left
-        kept = [self._foresight.under(seen) for seen in self._contenders(asked)]
-        short = shortlist(left, kept, sides, as_of=asked.as_of, named=(*named, run.here.key), most=most)
-        foreseen = self._foresight.ahead(short.kept)
+        foreseen = self._foreseen(asked, sides, most=most, named=named)
         seed = run.answer["seed"] + run.newest.attempt - 1
         return rank(
             left, foreseen, sides, as_of=asked.as_of, seed=seed, draws=DRAWS, breakeven=False
         )[0]  # fmt: skip
+
+    def _foreseen(
+        self, asked: Asked, sides: Sides, *, most: int, named: Sequence[str] = ()
+    ) -> list[PoolStatistics]:
+        """Return the pools worth an estimate as a recommendation sees them: terms, prices, first waits."""
+        kept = [self._foresight.under(seen) for seen in self._contenders(asked)]
+        names = (*named, asked.here.key)
+        short = shortlist(asked.left, kept, sides, as_of=asked.as_of, named=names, most=most)
+        return self._foresight.ahead(short.kept)
 
     def _saves(self, run: RunState, asked: Asked) -> ChosenInterval | None:
         """Return how the run should save where it is, as an estimate would; None where it cannot be said."""
@@ -129,10 +153,12 @@ class RunDecisions(RunViews):
     def _foresight(self) -> Foresight:
         return self._service.recommending.foresight
 
+    def _market(self, asked: Asked) -> list[PoolStatistics]:
+        return self._desk.market(asked.job, asked.as_of, asked.window, hold=PRICES_HOLD_AT_MOST)
+
     def _contenders(self, asked: Asked) -> list[PoolStatistics]:
         """Return the pools in question; the one that is held has capacity."""
-        market = self._desk.market(asked.job, asked.as_of, asked.window, hold=PRICES_HOLD_AT_MOST)
-        kept = contenders(market, asked.left, asked.here)
+        kept = contenders(self._market(asked), asked.left, asked.here)
         return [_held(seen) if asked.holds and seen.pool == asked.here else seen for seen in kept]
 
     def _spent_usd(self, run: RunState) -> float | None:
@@ -144,11 +170,18 @@ class RunDecisions(RunViews):
         told = account(self._service.store, run, json.loads(run.row.predicted), now=self._service.clock())[0]
         return None if told["cost_usd"] is None else float(told["cost_usd"])
 
+    def _keep_live(self, run_id: str, asked: Asked, sides: Sides) -> None:
+        self._live[run_id] = asked, sides
+        self._live.move_to_end(run_id)
+        while len(self._live) > MOST_LIVE:
+            self._live.popitem(last=False)
+
     def _orders(self, run: RunState, at: datetime) -> dict[str, Any]:
         left = run.what_is_left(at, committed_only=False)
         asked = asked_of(run, left, at, holds=True, spent_usd=self._spent_usd(run))
-        decided = self._desk.answer_now(asked, self._sides.of(run))
-        self._looked_at[run.row.run_id] = asked
+        sides = self._sides.of(run)
+        decided = self._desk.answer_now(asked, sides)
+        self._keep_live(run.row.run_id, asked, sides)
         if isinstance(decided, str):
             order = directive(self._options(run, asked), run.here, asked.left)
             decision = by_estimates(decided)

@@ -44,21 +44,24 @@ class RunSides:
         Sited as the recommendation sites the job, so that residency holds on every move.
         """
         saved = run.checkpoint() is not None
+        visited = {_place(Pool.parse(row.pool_key)) for row in run.attempts}
         rates = TariffRates(self._tariffs)
 
         def sides(seen: PoolStatistics) -> SideCosts:
-            key = (run.row.run_id, len(run.attempts), saved, seen.pool, seen.as_of, seen.available_now)
-            found = self._kept.get(key) or self._keep(key, lambda: self._side(run, seen, rates, saved))
+            here = _place(seen.pool) in visited
+            key = (run.row.run_id, _place(run.here), here, saved, seen.pool, seen.as_of, seen.available_now)
+            found = self._kept.get(key) or self._keep(key, lambda: self._side(run, seen, rates, here, saved))
             if isinstance(found, LowtideError):
                 raise found
             return found
 
         return sides
 
-    def _side(self, run: RunState, seen: PoolStatistics, rates: TariffRates, saved: bool) -> SideCosts:
-        visited = {_place(Pool.parse(row.pool_key)) for row in run.attempts}
+    def _side(
+        self, run: RunState, seen: PoolStatistics, rates: TariffRates, here: bool, saved: bool
+    ) -> SideCosts:
         sited, _ = sited_on(run.job, self._foresight.under(seen), rates)
-        base = settled_side(sited, here=_place(seen.pool) in visited)
+        base = settled_side(sited, here=here)
         state_bytes = run.job.state_bytes if saved else 0
         (usd, hours), _ = move(state_bytes, run.here.provider, run.here.region, seen.pool, self._tariffs)
         return replace(base, egress_usd=base.egress_usd + usd, egress_hours=base.egress_hours + hours)

@@ -10,6 +10,7 @@ import sys
 import model_finish
 import model_forecast
 import model_interval
+import model_light
 import model_lives
 import model_portfolio
 import model_price
@@ -29,6 +30,7 @@ FIGURES = (
     model_interval.figures,
     model_whole_jobs.figures,
     model_simulator.figures,
+    model_light.figures,
     model_screen.figures,
     model_wait.figures,
     model_portfolio.figures,

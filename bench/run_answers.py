@@ -59,7 +59,7 @@ def main() -> None:
         opened = [opened_run(service, bench.options.seed + n) for n in range(runs)]
         taken = asked_of(service, clock, opened, asked)
     told(bench, "directive", taken["directive"], must=50.0, aim=20.0)
-    told(bench, "next-pool", taken["next-pool"], must=300.0, aim=150.0)
+    told(bench, "next-pool", taken["next-pool"], must=1000.0, aim=300.0)
     told(bench, "prices brought up to date after a directive", taken["tend"], must=1000.0, aim=300.0)
     bench.finish()
 

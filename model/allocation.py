@@ -184,11 +184,16 @@ def _refuse_small(known: Scenarios, sites: Sequence[Place], wish: Wish) -> None:
 def _refuse_few(sites: Sequence[Place], wish: Wish) -> None:
     """Refuse units that quotas and the region share do not hold, with the number that is missing."""
     units = wish.units or 0.0
+    largest = max(site.size for site in sites)
+    limit = wish.region_share * ceil(units / largest) * largest + 1e-9
     held: dict[str, float] = {}
+    least: dict[str, float] = {}
     for site in sites:
         held[site.region] = held.get(site.region, 0.0) + site.quota * site.size
-    limit = wish.region_share * units + 1e-9 if wish.region_share < 1 else float("inf")
-    most = sum(min(amount, limit) for amount in held.values())
+        least[site.region] = min(least.get(site.region, site.size), site.size)
+    if wish.region_share < 1:  # In whole nodes: a share of less than one is none.
+        held = {name: min(most, least[name] * (limit // least[name])) for name, most in held.items()}
+    most = sum(held.values())
     if most >= units:
         return
     spread = "" if wish.region_share == 1 else f" with at most {wish.region_share:.0%} of them in one region"

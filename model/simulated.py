@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .convergence import MOST_PATHS, TARGET, converge, quantile_error
-from .course import MOST_LIVES, Courses, run
+from .course import MOST_LIVES, Courses, Light, run
 from .course_billing import NO_NOTICE, PLAIN, Billing, Notice
 from .draws import Luck
 from .errors import ImpossibleInput
 from .estimate import Estimate, PoolStatistics
-from .job import Job
+from .job import SECONDS_PER_HOUR, Job
 from .placement import Outcome, Placement, SideCosts, gang_hazard, placed
 from .report import drawn_prices, parts, refuse, report
 from .spells import Market
@@ -85,7 +85,6 @@ def simulation(
     refuse(job, statistics, market.paths, from_at)
     hazard = statistics.hazard_per_hour if hazard_per_hour is None else hazard_per_hour
     placement = placed(job, statistics, side, hazard)
-    _refuse_light(placement)
     taken = billing.refund_share / float(gang_hazard(job, statistics, 1.0))
     courses = run(
         placement.work_hours,
@@ -93,6 +92,7 @@ def simulation(
         market,
         billing=_ruled(billing, statistics, taken),
         notice=_counted_on(placement, notice),
+        light=_light(placement),
         start_hours=side.egress_hours,
         most_lives=most_lives,
         seed=seed,
@@ -192,13 +192,21 @@ def converged_estimate(
     return estimated(reached.result, seed=seed, from_at=from_at)
 
 
-def _refuse_light(placement: Placement) -> None:
-    if placement.chosen.full_every > 1:
-        raise ImpossibleInput(
-            f"Each {placement.chosen.full_every}th save of the plan is full and the others are light; "
-            "simulated courses know one kind.",
-            fix="Use the closed form, or leave light_pause_s out.",
-        )
+def _light(placement: Placement) -> Light | None:
+    """Return the plan's light saves; waiting for far data is spread over saves of both kinds."""
+    chosen, told = placement.chosen, placement.there.overheads
+    if chosen.full_every == 1:
+        return None
+    pauses_s = told.pause_s + (chosen.full_every - 1) * chosen.light_pause_s
+    waited = placement.cadence.pause_hours - pauses_s / chosen.full_every / SECONDS_PER_HOUR
+    warm_s = told.light_warmup_s
+    return Light(
+        every=chosen.full_every,
+        light_pause_hours=chosen.light_pause_s / SECONDS_PER_HOUR + max(waited, 0.0),
+        full_pause_hours=told.pause_s / SECONDS_PER_HOUR + max(waited, 0.0),
+        survives_share=told.light_survives_share,
+        warm_hours=None if warm_s is None else warm_s / SECONDS_PER_HOUR,
+    )
 
 
 def _ruled(billing: Billing, statistics: PoolStatistics, taken: float) -> Billing:

@@ -116,3 +116,28 @@ def test_a_run_may_be_prepared_again_and_again_and_answers_the_same(service, htt
     service.runs.prepare(run_id)
     service.runs.tend(run_id)
     assert http.get(f"/v1/runs/{run_id}/directive", params=at).json() == once
+
+
+def test_prices_read_for_one_run_bring_the_others_up_to_date(service, spec, opened_on):
+    _, one = opened_on(spec)
+    _, other = opened_on({**spec, "job": {**spec["job"], "name": "another"}})
+    for run_id in (one, other):
+        service.runs.directive(run_id, None, NOW)
+    decided = []
+    desk = service.runs._desk
+    decide = desk.decide
+
+    def counted(asked, sides, **more):
+        decided.append(asked.run_id)
+        return decide(asked, sides, **more)
+
+    desk.decide = counted
+    try:
+        later = NOW + timedelta(minutes=40)  # Prices are held for half an hour.
+        service.runs.directive(one, None, later)
+        decided.clear()
+        service.runs.tend(one)
+    finally:
+        del desk.decide
+    assert decided[0] == one
+    assert other in decided

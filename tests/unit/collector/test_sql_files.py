@@ -14,7 +14,7 @@ from collector.database import SQL
 PACKAGE = Path(collector.__file__).parent
 TIMELESS = {  # Questions about the store itself or about the advisor's own records.
     "attempts", "backtest_bins", "backtest_figures", "events", "name", "recommendation", "run", "runs",
-    "same_file", "span", "verify",
+    "same_file", "series_of_pools", "span", "verify",
 }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from model.cost import estimate
 from model.course_markets import believed
-from model.errors import ImpossibleInput
 from model.interval_light import light_billed_per_useful
 from model.market import Evidence
 from model.placement import SideCosts, placed
@@ -87,11 +86,18 @@ def test_more_hazard_never_lowers_the_cost_of_a_plan(job, statistics, as_of, tol
     assert costs == sorted(costs)
 
 
-def test_the_simulator_refuses_light_saves_it_cannot_walk(job, statistics, as_of):
-    told, pool = job(overheads=SHARED_DISK), sure(statistics)
-    market = believed(placed(job(), pool, NOTHING, 0.1), paths=100, seed=1)
-    with pytest.raises(ImpossibleInput, match="simulated courses know one kind"):
-        simulated_estimate(told, pool, NOTHING, market, from_at=as_of)
+@pytest.mark.parametrize("told", [SHARED_DISK, {"light_pause_s": 10.0, "light_warmup_s": 300.0}])
+def test_light_saves_cost_what_simulated_courses_cost(job, statistics, as_of, told):
+    light, pool = job(overheads=told, useful_hours=200.0), sure(statistics)
+    assert placed(light, pool, NOTHING, 0.1).chosen.full_every > 1
+    closed = estimate(light, pool, NOTHING, from_at=as_of)
+    market = believed(placed(light, pool, NOTHING, 0.1), paths=8000, seed=1)
+    walked = simulated_estimate(light, pool, NOTHING, market, from_at=as_of)
+    assert closed.cost_usd.mean == pytest.approx(walked.cost_usd.mean, rel=0.002)
+    assert closed.cost_usd.p10 == pytest.approx(walked.cost_usd.p10, rel=0.02)
+    assert closed.cost_usd.p90 == pytest.approx(walked.cost_usd.p90, rel=0.02)
+    assert closed.preemptions.mean == pytest.approx(walked.preemptions.mean, rel=0.02)
+    assert closed.parts.rerun == pytest.approx(walked.parts.rerun, rel=0.05)
 
 
 def test_light_saves_do_not_leave_the_region(job, statistics):

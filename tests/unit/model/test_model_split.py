@@ -202,6 +202,13 @@ def test_a_region_share_that_regions_cannot_fill_names_what_is_missing():
         dealt(sweep(spreading=Spreading(region_share=0.4)), pool("r"), pool("s"))
 
 
+def test_a_share_of_less_than_one_node_holds_none_and_that_is_what_the_refusal_says():
+    # By hand: 16 GPUs are two nodes of 8; at most 40 % of them, 6.4 GPUs, is no whole node in any region.
+    task = job(gpus=16, spreading=Spreading(region_share=0.4))
+    with pytest.raises(ImpossibleInput, match="hold 0 of 16 GPUs with at most 40% of them in one region"):
+        dealt(task, *(pool(region, 8.0, gpu_count=8) for region in "rst"))
+
+
 def test_no_pool_that_holds_all_leaves_nothing_to_compare_with():
     limited = Constraints(quota_nodes=(("*", 12),))
     assert dealt(sweep(constraints=limited), pool("r"), pool("s")).alone is None
