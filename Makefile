@@ -38,8 +38,8 @@ layers: $(STAMP)
 
 # What kills processes and what drives whole services runs alone; all else by file on several cores.
 unit: $(STAMP)
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/crash --ignore tests/e2e $(ARGS)
-	$(BIN)/pytest tests/crash tests/e2e $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --durations=25 --ignore tests/crash --ignore tests/e2e $(ARGS)
+	$(BIN)/pytest --durations=25 tests/crash tests/e2e $(ARGS)
 
 # Browser tests drive the system's Chromium. Where it is missing and apt is usable, it is installed;
 # where it is not, those tests skip by name, and fail when CI=true.
