@@ -37,7 +37,8 @@ class AllocatedOut(Answer):
     """An allocation, told by scenarios that had no part in making it; money has the stated value of waits."""
 
     pools: list[AllottedPoolOut]  # The largest share first.
-    cost_usd: SpreadOut
+    cost_usd: SpreadOut  # Its mean is that of the pools and `bring_usd` together.
+    bring_usd: float  # What it costs to bring the data once to each region that has a part.
     tail_usd: float  # Mean of the dearest `tail_share` of scenarios (CVaR).
     finish_hours: SpreadOut
     p_deadline: float | None  # That all of it is done in time.

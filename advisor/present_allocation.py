@@ -43,6 +43,7 @@ def _found(job: Job, told: Split) -> AllocatedOut:
     return AllocatedOut(
         pools=[_pool(job, each) for each in told.held],
         cost_usd=spread_out(spread.cost_usd),
+        bring_usd=max(spread.cost_usd.mean - sum(each.cost_usd for each in told.held), 0.0),
         tail_usd=spread.tail_usd,
         finish_hours=spread_out(spread.finish_hours),
         p_deadline=spread.p_deadline,

@@ -16,6 +16,7 @@ from . import format as fmt
 
 Json = Mapping[str, Any]
 WHOLE_USD = 1000.0
+LEAST_USD = 0.005  # Less is shown as nothing.
 
 
 def allocation_renderable(answer: Json, table: Callable[..., Table]) -> RenderableType | None:
@@ -50,8 +51,9 @@ def _lines(told: Json) -> Iterator[str]:
     found = told["found"]
     chance = _chance(found["p_deadline"])
     yield (
-        f"Together {_spread(found['cost_usd'])}, the dearest {fmt.percent(told['tail_share'])} of scenarios "
-        f"{_usd(found['tail_usd'])} on average; done after {fmt.spread_hours(found['finish_hours'])}{chance}."
+        f"Together {_spread(found['cost_usd'])}{_brought(found)}, the dearest "
+        f"{fmt.percent(told['tail_share'])} of scenarios {_usd(found['tail_usd'])} on average; done after "
+        f"{fmt.spread_hours(found['finish_hours'])}{chance}."
     )
     yield _beside(found)
     limit = f"at most {fmt.percent(told['region_share'])} in one region"
@@ -60,6 +62,12 @@ def _lines(told: Json) -> Iterator[str]:
         f"pools, {found['simulated']} of them simulated, {fmt.count(found['scenarios_told'])} scenarios that "
         f"had no part in it, seed {told['seed']}, as of {fmt.instant(told['as_of'])}."
     )
+
+
+def _brought(found: Json) -> str:
+    """Return what is in the sum and in no pool."""
+    usd = found.get("bring_usd") or 0.0
+    return f", {_usd(usd)} of it to bring the data there once" if usd >= LEAST_USD else ""
 
 
 def _beside(found: Json) -> str:

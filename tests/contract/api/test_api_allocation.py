@@ -39,6 +39,8 @@ def test_a_sweep_is_dealt_out_whole_with_its_region_share_kept(http, spec, simul
     assert max(by_region.values()) == 3
     assert found["cost_usd"]["p10"] <= found["cost_usd"]["p50"] <= found["cost_usd"]["p90"]
     assert found["tail_usd"] >= found["cost_usd"]["mean"]
+    pools = sum(each["cost_usd"] for each in found["pools"])
+    assert pools + found["bring_usd"] == pytest.approx(found["cost_usd"]["mean"], rel=1e-9)
     assert (found["simulated"] > 0) == simulate
 
 

@@ -53,6 +53,13 @@ def test_pools_shares_and_the_price_of_spreading_are_shown():
     assert "seed 7, as of 2023-03-01 00:00 UTC" in shown
 
 
+def test_what_is_brought_once_is_told_so_that_the_pools_sum_up_to_the_whole():
+    # 1,248 and 812 in the pools, 20 for the data: 2,080 together.
+    answer = told(given("aws/r/-/x/spot", 6, 1248.0), given("gcp/s/-/y/spot", 4, 812.0))
+    answer["allocation"]["found"]["bring_usd"] = 20.0
+    assert "$20.00 of it to bring the data there once" in " ".join(text(answer).split())
+
+
 def test_one_pool_that_no_mix_betters_is_said_to_be_that():
     assert "No mix of these pools is better" in text(told(given("aws/r/-/x/spot", 10, 2000.0)))
 
