@@ -86,7 +86,7 @@ class RunDecisions(RunViews):
         self, run: RunState, asked: Asked, decided: Decided
     ) -> tuple[dict[str, Any], Placement | None]:
         """Return the answer to next-pool as the policy decides, and where to start."""
-        found = told(decided, asked, solve=True)
+        found = told(decided, asked, solve=False)  # A launcher waits, and may not wait for ten solves.
         target = found.target
         options = self._options(run, asked, most=SHOWN, named=[target.pool.key] if target else [])
         answer = next_answer(
