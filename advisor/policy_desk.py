@@ -82,7 +82,6 @@ class Desk:
         self._service = service
         self._policies: OrderedDict[tuple[object, ...], Policy] = OrderedDict()
         self._market: dict[tuple[object, ...], tuple[datetime, float, list[PoolStatistics]]] = {}
-        self._due: dict[str, tuple[Asked, Sides]] = {}
         self._lock = threading.Lock()
 
     def market(
@@ -124,15 +123,10 @@ class Desk:
 
     def answer_now(self, asked: Asked, sides: Sides) -> Decided | str:
         """Decide with prices that may be some hours old; `tend` then reads them for the next question."""
-        self._due[asked.run_id] = (asked, sides)
         return self.decide(asked, sides, hold=PRICES_HOLD_AT_MOST)
 
-    def tend(self, run_id: str) -> None:
+    def tend(self, asked: Asked, sides: Sides) -> None:
         """Bring prices, and values that hang on them, up to date after an answer; little where they are."""
-        due = self._due.pop(run_id, None)
-        if due is None:
-            return
-        asked, sides = due
         before = self.market(asked.job, asked.as_of, asked.window, hold=PRICES_HOLD_AT_MOST)
         if self.market(asked.job, asked.as_of, asked.window) is not before:
             self.decide(asked, sides)

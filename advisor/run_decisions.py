@@ -68,7 +68,7 @@ class RunDecisions(RunViews):
         if live is None:
             return
         (asked, sides), before = live, self._market(live[0])
-        self._desk.tend(run_id)
+        self._desk.tend(asked, sides)
         market = self._market(asked)
         if market is before:
             return
@@ -86,7 +86,7 @@ class RunDecisions(RunViews):
         self, run: RunState, asked: Asked, decided: Decided
     ) -> tuple[dict[str, Any], Placement | None]:
         """Return the answer to next-pool as the policy decides, and where to start."""
-        found = told(decided, asked, solve=False)  # A launcher waits, and may not wait for ten solves.
+        found = told(decided, asked, solve=True)
         target = found.target
         options = self._options(run, asked, most=SHOWN, named=[target.pool.key] if target else [])
         answer = next_answer(

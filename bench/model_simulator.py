@@ -28,6 +28,8 @@ from model.market import CapacityType, Evidence, Pool, PriceKind, Sku
 from model.placement import placed
 from model.simulated import Simulation, estimated, simulation
 
+Case = tuple[str, Job, PoolStatistics]
+
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 SKU = Sku(provider="aws", name="p5.48xlarge", gpu_model="H100-80GB", gpu_count=8)
 NOTHING = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
@@ -92,8 +94,12 @@ def noise_of_sd(values: np.ndarray) -> float:
 
 def quantiles(bench: Bench, paths: int) -> None:
     """`estimate` against the simulator on the same belief, with doubt about hazard, gap and price."""
+    off_the_simulator(bench, "closed form off the simulator", list(bench_set()), paths)
+
+
+def off_the_simulator(bench: Bench, title: str, cases: Sequence[Case], paths: int) -> None:
+    """Print by how much the closed form is off at worst, in each quantile of cost and of finish."""
     worst: dict[str, tuple[float, float, str]] = {}
-    cases = list(bench_set())
     for name, job, pool in cases:
         closed = estimate(job, pool, NOTHING, draws=paths, seed=bench.options.seed, from_at=AT)
         simulated = simulate_one(job, pool, paths, bench.options.seed)
@@ -105,7 +111,7 @@ def quantiles(bench: Bench, paths: int) -> None:
                 worst[f"{quantile} of {what}"] = max(worst.get(f"{quantile} of {what}", now), now)
     for what, (error, noise, name) in worst.items():
         bench.figure(
-            f"closed form off the simulator, {what}, worst of {len(cases)} jobs", error, unit="%",
+            f"{title}, {what}, worst of {len(cases)} jobs", error, unit="%",
             better="lower", must=3.0, aim=1.0, n=paths, p90_noise=round(noise, 3), where=name,
         )  # fmt: skip
 
@@ -114,7 +120,7 @@ def value(found: Estimate, what: str, quantile: str) -> float:
     return float(getattr(getattr(found, what), quantile))
 
 
-def bench_set() -> Iterator[tuple[str, Job, PoolStatistics]]:
+def bench_set() -> Iterator[Case]:
     """Jobs of 6 h to a week on calm and wild pools, sure and unsure, waits short and long."""
     for hours, mean_life, count, gap, lag in (
         (24.0, 6.0, 400, 0.5, 0.0), (24.0, 6.0, 5, 0.5, 0.0), (24.0, 40.0, 20, 2.0, 0.0),

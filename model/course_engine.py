@@ -67,6 +67,19 @@ class Engine:
 
     def live(self, number: int, restart: float, latest: float) -> None:
         """Play one life on every path that is not done, and keep those that were struck."""
+        from_N, until_N = self._next_spell(latest)
+        needed_N = restart + self._length(self.left_N) + self.cadence.save_lag_hours
+        done_N = needed_N <= until_N - from_N
+        self._finish(self.path_N[done_N], from_N[done_N], needed_N[done_N], self.left_N[done_N], restart)
+        self._keep(~done_N)
+        self._strike(number, from_N[~done_N], until_N[~done_N], restart)
+
+    def _next_spell(self, latest: float) -> tuple[Floats, Floats]:
+        """Wait on every path for its next machine; give up those that get none in time.
+
+        Returns:
+            When each path that is kept gets its machine, and when it loses it.
+        """
         from_N, until_N = self.market.spell(self.path_N, self.at_N)
         late_N = from_N > latest
         if late_N.any():
@@ -74,11 +87,7 @@ class Engine:
             self._keep(~late_N)
             from_N, until_N = from_N[~late_N], until_N[~late_N]
         self.courses.waiting_hours[self.path_N] += from_N - self.at_N
-        needed_N = restart + self._length(self.left_N) + self.cadence.save_lag_hours
-        done_N = needed_N <= until_N - from_N
-        self._finish(self.path_N[done_N], from_N[done_N], needed_N[done_N], self.left_N[done_N], restart)
-        self._keep(~done_N)
-        self._strike(number, from_N[~done_N], until_N[~done_N], restart)
+        return from_N, until_N
 
     def give_up(self, path_K: Ints) -> None:
         """Mark paths as endless."""

@@ -70,13 +70,7 @@ class LightEngine(Engine):
 
     def live(self, number: int, restart: float, latest: float) -> None:
         """Play one life on every path that is not done, and keep those that were struck."""
-        from_N, until_N = self.market.spell(self.path_N, self.at_N)
-        late_N = from_N > latest
-        if late_N.any():
-            self.give_up(self.path_N[late_N])
-            self._keep(~late_N)
-            from_N, until_N = from_N[~late_N], until_N[~late_N]
-        self.courses.waiting_hours[self.path_N] += from_N - self.at_N
+        from_N, until_N = self._next_spell(latest)
         warm_N = np.where(self.place_N > 0, self.light.warm_hours or 0.0, 0.0)
         needed_N = restart + warm_N + self._length(self.left_N) + self.cadence.save_lag_hours
         done_N = needed_N <= until_N - from_N

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from .deciding import Policy
 from .errors import ImpossibleInput
 from .spot_action import SPOT, Considered
-from .spot_conditions import Conditions
+from .spot_conditions import Conditions, Given
 from .spot_paying import CLOSE_USD
 from .spot_safety import ROUNDING, Promise
 from .spot_seen import Course, seen
@@ -87,22 +87,22 @@ def make_policy(
         _refuse_too_near(promise)
     step = _hours("Tick of the history", history_gap_hours or gap_hours, above_zero=True)
     found = Policy(
-        promise,
-        pools,
-        {pool: float(quantity("Spot price", spot_usd_per_hour[pool], "USD/h")) for pool in pools},
-        float(quantity("On-demand price", on_demand_usd_per_hour, "USD/h")),
-        egress_usd_per_move or {},
-        seen(pools, history or {}, step),
-        Conditions(
-            value_of_time_usd_per_hour=float(
-                quantity("Value of time", value_of_time_usd_per_hour or 0.0, "USD/h")
+        Given(
+            promise=promise,
+            pools=pools,
+            prices={pool: _usd_per_hour("Spot price", spot_usd_per_hour[pool]) for pool in pools},
+            on_demand_usd_per_hour=_usd_per_hour("On-demand price", on_demand_usd_per_hour),
+            egress_usd=egress_usd_per_move or {},
+            seen=seen(pools, history or {}, step),
+            conditions=Conditions(
+                value_of_time_usd_per_hour=_usd_per_hour("Value of time", value_of_time_usd_per_hour or 0.0),
+                soft=soft,
+                nodes=nodes,
+                floor_nodes=floor_nodes,
+                budget_usd=budget_usd,
+                elastic=elastic,
             ),
-            soft=soft,
-            nodes=nodes,
-            floor_nodes=floor_nodes,
-            budget_usd=budget_usd,
-            elastic=elastic,
-        ),
+        )
     )
     _refuse_unaffordable(found)
     return found
@@ -110,6 +110,10 @@ def make_policy(
 
 def _hours(name: str, value: float, *, above_zero: bool = False) -> float:
     return float(quantity(name, value, "h", above_zero=above_zero))
+
+
+def _usd_per_hour(name: str, value: float) -> float:
+    return float(quantity(name, value, "USD/h"))
 
 
 def _floor_share(nodes: int, floor_nodes: int) -> float:

@@ -6,17 +6,19 @@ is held gone. A policy that is asked here stays as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 
 import numpy as np
+from scipy.optimize import brentq
 
 from .deciding import Policy
 from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered, cheapest
 from .spot_world import stay_hours
 
-TRIES = 7  # Of the search for a price, each of which may work values out anew; odd, to end on a line.
+PRECISE = 0.01  # Of the on-demand price: how near a price limit is sought.
 CLOSE = 1e-9  # Hours.
 DEAREST = 2.0  # Times the on-demand price: where the search for a price ends.
 
@@ -139,40 +141,45 @@ def back_within(policy: Policy, hours: float) -> float:
 def price_limits(policy: Policy, asked: Question, *, solve: bool) -> list[Threshold]:
     """Return prices at which spot pools change places with what is chosen.
 
-    Where a spot pool is chosen: the price above which it is not any more. Else, for each pool that
-    could be had safely: the price below which it would be chosen.
+    Where a spot pool is chosen: the price above which it is not any more. Else, for the best pool that
+    could be had safely: the price below which it would be chosen. Against other spot pools the values of
+    now's prices do, for these are weighed over the hours they are held. Against on-demand, or waiting, they
+    would tell what the price of a single tick changes; a price that lasts takes values worked out anew.
 
     Args:
         policy: Asked, and left as it is.
         asked: The question.
-        solve: Work values out anew for each price, as where it lasts; else they stand, and a price
-            is weighed only against those of other pools.
+        solve: Tell the latter, too: some seven times as long as making the policy.
     """
     considered = [each for each in asked.of(policy.trial()) if each.allowed]
     chosen = cheapest(considered).action
     if chosen[0] == SPOT:
-        found = [_price_limit(policy, asked, str(chosen[1]), chosen, solve)]
-    else:
-        up = [str(each.action[1]) for each in considered if each.action[0] == SPOT]
-        found = [_price_limit(policy, asked, pool, chosen, solve) for pool in up]
-    return [each for each in found if each]
+        found = _price_limit(policy, asked, str(chosen[1]), taken=True, solve=False)
+        if found is None or found.becomes[0] != SPOT:
+            found = _price_limit(policy, asked, str(chosen[1]), taken=True, solve=True) if solve else None
+        return [found] if found else []
+    up = [each for each in considered if each.action[0] == SPOT]
+    if not up or not solve:
+        return []
+    found = _price_limit(policy, asked, str(cheapest(up).action[1]), taken=False, solve=True)
+    return [found] if found else []
 
 
-def _price_limit(policy: Policy, asked: Question, pool: str, chosen: Action, solve: bool) -> Threshold | None:
+def _price_limit(policy: Policy, asked: Question, pool: str, *, taken: bool, solve: bool) -> Threshold | None:
     """Return the price at which a pool changes places with the best of the rest; None where none does."""
-    here, taken = policy.prices[pool], chosen == (SPOT, pool)
-    dearest = DEAREST * policy.on_demand
+    here, dearest = policy.prices[pool], DEAREST * policy.on_demand
     low, high = (here, max(dearest, 2.0 * here)) if taken else (0.0, min(here, dearest))
 
+    @cache
     def considered(price: float) -> list[Considered]:
         return asked.of(policy.trial({pool: price}, solve=solve))
 
     def dearer(price: float) -> float:
         return _dearer_than_rest(considered(price), (SPOT, pool))
 
-    at = _root(dearer, low, high)
-    if at is None:
+    if not -inf < dearer(low) <= 0.0 < dearer(high):
         return None
+    at = float(brentq(dearer, low, high, xtol=PRECISE * policy.on_demand))
     other = _rest(considered(at), (SPOT, pool)) if taken else None
     becomes = other.action if other else (SPOT, pool)
     return Threshold("dearer" if taken else "cheaper", pool, becomes, at)
@@ -189,22 +196,6 @@ def _dearer_than_rest(considered: list[Considered], action: Action) -> float:
     own = next(each for each in considered if each.action == action)
     other = _rest(considered, action)
     return -inf if other is None else own.cost_usd - other.cost_usd
-
-
-def _root(rising: Callable[[float], float], low: float, high: float) -> float | None:
-    """Return where a rising function is zero, by halves and false position in turn; None where nowhere."""
-    below, above = rising(low), rising(high)
-    if below > 0 or above <= 0:
-        return None
-    at = low
-    for number in range(TRIES):
-        at = 0.5 * (low + high) if number % 2 else low - below * (high - low) / (above - below)
-        value = rising(at)
-        if value <= 0:
-            low, below = at, value
-        else:
-            high, above = at, value
-    return at
 
 
 def comings_and_goings(policy: Policy, asked: Question) -> list[Threshold]:

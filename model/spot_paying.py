@@ -6,18 +6,16 @@ Under a soft one on-demand is not bought where the budget would not pay for fini
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
 import numpy as np
 
 from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered
-from .spot_conditions import Conditions
+from .spot_conditions import Given
 from .spot_partial import Partial
 from .spot_purse import Purse
-from .spot_safety import ROUNDING, Promise
-from .spot_seen import Seen
+from .spot_safety import ROUNDING
 from .validity import quantity
 
 CLOSE_USD = 1e-6
@@ -26,18 +24,9 @@ CLOSE_USD = 1e-6
 class Paying(Partial):
     """Keeps a tally, and judges actions by a budget where there is one."""
 
-    def __init__(
-        self,
-        promise: Promise,
-        pools: Sequence[str],
-        prices: Mapping[str, float],
-        on_demand_usd_per_hour: float,
-        egress_usd: Mapping[tuple[str, str], float],
-        seen: Seen,
-        conditions: Conditions,
-    ) -> None:
-        super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen, conditions)
-        self._purse = Purse(conditions.budget_usd)
+    def __init__(self, given: Given) -> None:
+        super().__init__(given)
+        self._purse = Purse(self.conditions.budget_usd)
         self._to_go_usd, self._over = 0.0, False
 
     @property

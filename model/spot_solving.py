@@ -5,15 +5,12 @@ Legend: P = pools, S = 2 states, B = age bins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from .spot_conditions import Conditions
+from .spot_conditions import Given
 from .spot_lateness import Lateness
-from .spot_safety import Promise
-from .spot_seen import Seen
 from .spot_standing import Standing
 from .spot_values import Terms, Values
 from .spot_world import Pooled, one_pool, pooled, stay_hours
@@ -27,21 +24,11 @@ SOLVE_EVERY_HOURS = 12.0  # Hazards move slowly; the values of a day ago still r
 class Solving(Standing):
     """Keeps values that are good enough for now."""
 
-    def __init__(
-        self,
-        promise: Promise,
-        pools: Sequence[str],
-        prices: Mapping[str, float],
-        on_demand_usd_per_hour: float,
-        egress_usd: Mapping[tuple[str, str], float],
-        seen: Seen,
-        conditions: Conditions,
-    ) -> None:
-        super().__init__(promise, pools, prices, on_demand_usd_per_hour, egress_usd, seen, conditions.nodes)
-        self.conditions = conditions
-        hour_usd = conditions.value_of_time_usd_per_hour
-        self._late = Lateness(promise, hour_usd, on_demand_usd_per_hour) if conditions.soft else None
-        self._solve(promise.task_hours, 0)
+    def __init__(self, given: Given) -> None:
+        super().__init__(given)
+        hour_usd = self.conditions.value_of_time_usd_per_hour
+        self._late = Lateness(self.promise, hour_usd, self.on_demand) if self.conditions.soft else None
+        self._solve(self.promise.task_hours, 0)
 
     def _stale(self, tick: int, left_hours: float) -> bool:
         """Say whether values are to be worked out anew."""

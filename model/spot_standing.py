@@ -7,7 +7,7 @@ Legend: P = pools.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy, deepcopy
 from typing import Self
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Mix
 from .spot_ages import Ages
-from .spot_safety import Promise
+from .spot_conditions import Given
 from .spot_seen import Seen
 from .validity import Floats, quantity
 
@@ -25,20 +25,11 @@ LONG_AGO = -(10**9)  # A tick.
 class Standing:
     """A promise, pools with their prices and pasts, a clock, and what is owed of the last launch."""
 
-    def __init__(
-        self,
-        promise: Promise,
-        pools: Sequence[str],
-        prices: Mapping[str, float],
-        on_demand_usd_per_hour: float,
-        egress_usd: Mapping[tuple[str, str], float],
-        seen: Seen,
-        nodes: int = 1,
-    ) -> None:
-        self.promise, self.pools = promise, tuple(pools)
-        self.prices, self.on_demand = dict(prices), on_demand_usd_per_hour
-        self.egress_usd, self._nodes = egress_usd, nodes
-        self._look(seen)
+    def __init__(self, given: Given) -> None:
+        self.promise, self.pools = given.promise, tuple(given.pools)
+        self.prices, self.on_demand = dict(given.prices), given.on_demand_usd_per_hour
+        self.egress_usd, self.conditions = given.egress_usd, given.conditions
+        self._look(given.seen)
         self._last: Action | None = None  # Before the first decision not even a floor runs.
         self._parts_lost, self._part_hours = 0, 0.0  # Of parts of pools that were held.
         self._capacity: Mapping[str, int] = {}  # Nodes of pools of which not all can be had.
@@ -110,7 +101,7 @@ class Standing:
         floor = self.promise.floor_share
         if mix is not None:
             usd = mix.spot_nodes * self.prices[str(action[1])] + mix.on_demand_nodes * self.on_demand
-            return usd / self._nodes
+            return usd / self.conditions.nodes
         if action[0] == ON_DEMAND:
             return self.on_demand
         spot_usd = self.prices[str(action[1])] if action[0] == SPOT else 0.0

@@ -5,20 +5,14 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from policy_jobs import jobs
 
 from model.policy import make_policy
 from model.policy_peers import PEERS
 from model.policy_replay import Terms, omniscient_usd, replay, replay_one
 from model.spot_safety import Promise
 
-JOBS = st.builds(
-    Promise,
-    task_hours=st.floats(0.3, 6.0),
-    deadline_hours=st.floats(1.0, 14.0),
-    overhead_hours=st.sampled_from([0.0, 0.05, 0.2, 0.7]),
-    tick_hours=st.sampled_from([0.1, 0.25, 1.0]),
-    lag_hours=st.sampled_from([0.0, 0.3]),
-).filter(lambda job: job.least_hours() <= job.ticks * job.tick_hours)
+JOBS = jobs(0.0, 0.3)
 
 
 def courses(job: Promise, pools: int, seed: int) -> np.ndarray:

@@ -221,8 +221,9 @@ def test_a_live_run_is_answered_at_once_and_its_prices_are_read_afterwards(ask, 
     market = Market(spot(), on_demand())
     desk = Desk(market)
     for minutes in (0, 60, 70):
-        desk.answer_now(ask(holds=True, as_of=NOW + timedelta(minutes=minutes)), lambda seen: FREE)
-        desk.tend("run-1")
+        asked = ask(holds=True, as_of=NOW + timedelta(minutes=minutes))
+        desk.answer_now(asked, lambda seen: FREE)
+        desk.tend(asked, lambda seen: FREE)
     assert market.asked == 2  # At first, and after the answer an hour later.
 
 

@@ -110,6 +110,17 @@ def test_spot_that_is_not_taken_says_below_which_price_it_would_be() -> None:
     assert 1.0 < limit.usd_per_hour < 4.0  # About on-demand, which costs 3.
 
 
+def test_against_on_demand_or_waiting_the_price_of_one_tick_is_not_told_for_one_that_lasts() -> None:
+    policy = made(8.0, 40.0, prices={"a": 1.0})
+    asked = Question(0.0, 0.0, NOWHERE, {"a": True})
+    assert price_limits(policy, asked, solve=False) == []
+    limit = price_limits(policy, asked, solve=True)[0]
+    for share, mode in ((0.97, "spot"), (1.03, limit.becomes[0])):
+        trial = policy.trial({"a": limit.usd_per_hour * share}, solve=True)
+        assert cheapest(asked.of(trial)).action[0] == mode
+    assert limit.becomes[0] != "spot"
+
+
 def test_it_says_what_it_would_do_if_a_pool_came_back_or_were_lost() -> None:
     history = {"a": STEADY, "b": STEADY}
     policy = made(prices={"a": 1.0, "b": 0.5}, history=history)
