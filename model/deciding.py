@@ -54,8 +54,7 @@ class Policy(Paying):
         left = self._left(done_h)
         if left <= ROUNDING * self.promise.tick_hours:
             return [Considered(NOTHING, 0.0, True)]
-        if self._stale(tick, left):
-            self._solve(left, tick)
+        self._keep_up(tick, left)
         found = self._weighed(tick, left, current, up_P)
         return self._afforded(found, tick, left, current, up_P)
 

@@ -102,9 +102,10 @@ class Partial(Weighing):
         A part is believed to be lost as a whole pool is, until parts that were held have shown otherwise.
         """
         tick_hours = self.promise.tick_hours
-        whole = max(float(self._market.lost_per_hour_B[LONG_RUN_BIN]), 1e-9)
+        whole = max(float(self._worked.market.lost_per_hour_B[LONG_RUN_BIN]), 1e-9)
         lost = (1.0 + self._parts_lost) / (1.0 / whole + self._part_hours)
-        came = 0.0 if best is not None else float(self._market.found_per_hour_B[int(self._union.bins_P[0])])
+        found_per_hour_B = self._worked.market.found_per_hour_B
+        came = 0.0 if best is not None else float(found_per_hour_B[int(self._union.bins_P[0])])
         hours = min(1.0 / (lost + came), most_hours)
         return max(int(hours / tick_hours), 1), lost / (lost + came), came / (lost + came)
 
@@ -114,8 +115,8 @@ class Partial(Weighing):
         Where a launch just fits values lie between ones that miss the deadline: no more than on-demand then.
         """
         promise, after = self.promise, self._after(tick, state, slack)
-        left = (self._end - tick - 1) * promise.tick_hours - slack
+        left = (self._worked.end - tick - 1) * promise.tick_hours - slack
         needed = promise.ticks_on_demand(left, promise.overhead_hours)
-        if self._may_be_late or needed > self._end - tick - 1:
+        if self._worked.may_be_late or needed > self._worked.end - tick - 1:
             return after
         return min(after, needed * promise.tick_hours * self.on_demand)

@@ -72,9 +72,9 @@ class Paying(Partial):
             return found
         without_time = found
         free = self._free_values()
-        if free is not self._values:
+        if free is not self._worked.values:
             other = copy(self)
-            other._values = free
+            other._worked = replace(self._worked, values=free)
             without_time = other._weighed(tick, left, current, up_P)
         rest = budget - self._purse.before(tick)
         judged = []

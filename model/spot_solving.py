@@ -5,7 +5,10 @@ Legend: P = pools, S = 2 states, B = age bins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
+from typing import Self
 
 import numpy as np
 
@@ -13,12 +16,15 @@ from .spot_conditions import Given
 from .spot_lateness import Lateness
 from .spot_standing import Standing
 from .spot_values import Terms, Values
+from .spot_worked import Worked
 from .spot_world import Pooled, one_pool, pooled, stay_hours
 from .validity import Floats
 
 LONG_RUN_BIN = 4  # Ages of one to two hours: what a pool's hazard is once it has settled.
 DEAR_STAY_HOURS = 3.0  # A dear pool is left for a better one that comes up.
-SOLVE_EVERY_HOURS = 12.0  # Hazards move slowly; the values of a day ago still rank actions well.
+# Hazards move slowly; the values of a day ago still rank actions well. The next are begun after some
+# hours, and are there a spread of hours later where we are asked at every tick.
+BEGUN_AFTER_HOURS, SPREAD_HOURS, HOLD_HOURS = 2.0, 10.0, 24.0
 
 
 class Solving(Standing):
@@ -28,31 +34,59 @@ class Solving(Standing):
         super().__init__(given)
         hour_usd = self.conditions.value_of_time_usd_per_hour
         self._late = Lateness(self.promise, hour_usd, self.on_demand) if self.conditions.soft else None
+        self._coming: Worked | None = None
         self._solve(self.promise.task_hours, 0)
 
+    def trial(
+        self, prices: Mapping[str, float] | None = None, *, solve: bool = False, turned: str | None = None
+    ) -> Self:
+        """Return a copy to ask what-if questions of; it works no next values out."""
+        other = super().trial(prices, solve=solve, turned=turned)
+        other._coming = None
+        return other
+
+    def _keep_up(self, tick: int, left_hours: float) -> None:
+        """Work values out anew where those there are no longer hold; else a part of the next."""
+        if self._stale(tick, left_hours):
+            self._solve(left_hours, tick)
+            return
+        if self._coming is None and tick - self._solved_tick >= self._ticks_in(BEGUN_AFTER_HOURS):
+            self._coming = self._begun_anew(left_hours, tick, at_once=False)
+        coming = self._coming
+        if coming is not None and coming.advance(ceil(coming.steps / self._ticks_in(SPREAD_HOURS))):
+            self._worked, self._solved_tick, self._coming = coming, coming.tick, None
+
     def _stale(self, tick: int, left_hours: float) -> bool:
-        """Say whether values are to be worked out anew."""
-        if tick - self._solved_tick >= self._solve_ticks:
+        """Say whether values no longer hold."""
+        if tick - self._solved_tick >= self._ticks_in(HOLD_HOURS):
             return True
         if self._late is None:
             return False
         may_be_late = self._late.allowed(tick, left_hours)
-        moved = may_be_late and self._late.near(self._end, tick, left_hours)
-        return may_be_late != self._may_be_late or moved
+        moved = may_be_late and self._late.near(self._worked.end, tick, left_hours)
+        return may_be_late != self._worked.may_be_late or moved
+
+    def _ticks_in(self, hours: float) -> int:
+        return max(round(hours / self.promise.tick_hours), 1)
 
     def _solve(self, left_hours: float, tick: int) -> None:
-        """Work out values from what has been seen by now."""
+        """Work values out at once, from what has been seen by now."""
+        self._worked, self._solved_tick = self._begun_anew(left_hours, tick, at_once=True), tick
+        self._coming = None
+
+    def _begun_anew(self, left_hours: float, tick: int, *, at_once: bool) -> Worked:
+        """Return values from what has been seen by now, worked out at once or to be advanced."""
         promise, hazards_PSB = self.promise, self._ages.hazards()
-        self._market = self._pooled(hazards_PSB, left_hours)
-        self._may_be_late, self._end = False, promise.ticks
+        market, stays = self._pooled(hazards_PSB, left_hours)
+        may_be_late, end = False, promise.ticks
         late_ticks, hour_usd = None, self.conditions.value_of_time_usd_per_hour
         if self._late is not None:
-            self._may_be_late = self._late.allowed(tick, left_hours)
-            hour_usd = hour_usd if self._may_be_late else 0.0
-            if self._may_be_late:
-                self._end = self._late.end_tick(tick, left_hours)
-                late_ticks = self._end - max(promise.ticks, tick)
-        left_ticks = max(self._end - tick, 1)
+            may_be_late = self._late.allowed(tick, left_hours)
+            hour_usd = hour_usd if may_be_late else 0.0
+            if may_be_late:
+                end = self._late.end_tick(tick, left_hours)
+                late_ticks = end - max(promise.ticks, tick)
+        left_ticks = max(end - tick, 1)
         slack = max(left_ticks * promise.tick_hours - left_hours, 0.0)
         terms = Terms(
             promise.tick_hours,
@@ -62,31 +96,32 @@ class Solving(Standing):
             hour_usd,
             promise.floor_share,
         )
-        self._values = Values(terms, self._market, left_ticks, slack, late_ticks)
-        self._free: Values | None = None if hour_usd else self._values
-        self._worked_out_for = left_ticks, slack, late_ticks
-        self._solved_tick = tick
-        self._solve_ticks = max(round(SOLVE_EVERY_HOURS / promise.tick_hours), 1)
+        values = Values(terms, market, left_ticks, slack, late_ticks, at_once=at_once)
+        return Worked(
+            tick=tick, end=end, may_be_late=may_be_late, horizon=(left_ticks, slack, late_ticks),
+            market=market, values=values, stay_PB=stays[0], short_stay_PB=stays[1],
+            losses_per_hour=stays[2], free=None if hour_usd else values,
+        )  # fmt: skip
 
     def _free_values(self) -> Values:
         """Return what is billed to the end, were time worth nothing; worked out where it is asked for."""
-        if self._free is None:
-            terms = replace(self._values.terms, value_of_time_usd_per_hour=0.0)
-            self._free = Values(terms, self._market, *self._worked_out_for)
-        return self._free
+        worked = self._worked
+        if worked.free is None:
+            terms = replace(worked.values.terms, value_of_time_usd_per_hour=0.0)
+            worked.free = Values(terms, worked.market, *worked.horizon)
+        return worked.free
 
-    def _pooled(self, hazards_PSB: Floats, left_hours: float) -> Pooled:
-        """Return the pools as one: itself, where there is one."""
-        up_PB = hazards_PSB[:, 1]
-        price_P = np.array([self.prices[pool] for pool in self.pools])
+    def _pooled(self, hazards_PSB: Floats, left_hours: float) -> tuple[Pooled, tuple[Floats, Floats, float]]:
+        """Return the pools as one, itself where there is one; their stays; how often one held is lost."""
+        up_PB, none = hazards_PSB[:, 1], np.zeros((0, 0))
         if len(self.pools) == 1:
-            return one_pool(float(price_P[0]), hazards_PSB[0])
-        self._stay_PB = stay_hours(up_PB, left_hours)[0]
-        self._short_stay_PB = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))[0]
-        market = self._market_of(list(range(price_P.size)), up_PB, self._union.hazards()[0])
+            return one_pool(self.prices[self.pools[0]], hazards_PSB[0]), (none, none, 0.0)
+        stay_PB = stay_hours(up_PB, left_hours)[0]
+        short_PB = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))[0]
+        market = self._market_of(list(range(len(self.pools))), up_PB, self._union.hazards()[0])
         stay_B = stay_hours(market.lost_per_hour_B[None], left_hours)[0][0]
-        self._losses_per_hour = 1.0 / max(float(market.another_B @ stay_B), self.promise.tick_hours)
-        return market
+        mean_hours = max(float(market.another_B @ stay_B), self.promise.tick_hours)
+        return market, (stay_PB, short_PB, 1.0 / mean_hours)
 
     def _market_of(self, members: list[int], up_per_hour_PB: Floats, some_SB: Floats) -> Pooled:
         """Return some of the pools as one."""
@@ -96,7 +131,7 @@ class Solving(Standing):
         return pooled(self._seen.up_TP[:, members], self._seen.hours, price_P, cost_P, up_PB, some_SB)
 
     def _after(self, tick: int, state: int, slack_hours: float) -> float:
-        return self._values.after(max(self._end - tick - 1, 0), state, slack_hours)
+        return self._worked.values.after(max(self._worked.end - tick - 1, 0), state, slack_hours)
 
     def _slack(self, tick: int, left: float) -> float:
-        return (self._end - tick) * self.promise.tick_hours - left
+        return (self._worked.end - tick) * self.promise.tick_hours - left

@@ -60,7 +60,14 @@ class Values:
     """Expected cost to the end, after an action has been chosen."""
 
     def __init__(
-        self, terms: Terms, market: Pooled, ticks: int, slack_hours: float, late_ticks: int | None = None
+        self,
+        terms: Terms,
+        market: Pooled,
+        ticks: int,
+        slack_hours: float,
+        late_ticks: int | None = None,
+        *,
+        at_once: bool = True,
     ) -> None:
         """Work values out.
 
@@ -71,6 +78,7 @@ class Values:
             slack_hours: Until there, less the work left.
             late_ticks: Of these, after a soft deadline: they alone are charged with the value of time.
                 None: the deadline is hard, and all are.
+            at_once: All of it; else by `advance`.
         """
         self.terms, self.market, self._late_ticks = terms, market, late_ticks
         late = late_ticks or 0
@@ -82,7 +90,9 @@ class Values:
             self._missed += terms.value_of_time_usd_per_hour * self.kept[-1] * terms.tick_hours
         kind = np.float32 if late_ticks is None else np.float64
         self.after_GXJ = np.zeros((len(self.kept), 5 * BINS, SLACKS), dtype=kind)
-        self._solve()
+        self._next, self._value_XJ = 0, np.zeros((5 * BINS, SLACKS))  # No tick left, so no work left either.
+        if at_once:
+            self.advance(len(self.kept))
 
     def after(self, ticks_left: int, state: int, slack_hours: float) -> float:
         """Return the expected cost from the end of this tick on, in a state and with the slack then left."""
@@ -98,18 +108,28 @@ class Values:
         far = float(b[j - 1]) * (1.0 - part) + float(b[j]) * part
         return max(float(near * (1.0 - share) + far * share), 0.0)
 
-    def _solve(self) -> None:
-        """Go back from the deadline, one kept tick to the one before."""
-        tick = self.terms.tick_hours
-        value_XJ = np.zeros((5 * BINS, SLACKS))  # No tick left, so no work left either.
-        for g, ticks_left in enumerate(self.kept):
-            after_XJ = self._expected(value_XJ, tick)
-            self.after_GXJ[g] = after_XJ
-            if g + 1 < len(self.kept):
-                step = self.kept[g + 1] - ticks_left
-                if step > 1:
-                    after_XJ = self._expected(value_XJ, step * tick)
-                value_XJ = self._chosen(after_XJ, step * tick, self.kept[g + 1])
+    @property
+    def steps_left(self) -> int:
+        """How many kept ticks are not worked out yet."""
+        return len(self.kept) - self._next
+
+    def advance(self, steps: int) -> bool:
+        """Go back from the deadline by some kept ticks, and say whether all are worked out."""
+        for _ in range(min(max(steps, 0), self.steps_left)):
+            self._step_back(self._next)
+            self._next += 1
+        return self.steps_left == 0
+
+    def _step_back(self, g: int) -> None:
+        """Work one kept tick out, and what its choice is worth at the one before."""
+        tick, ticks_left = self.terms.tick_hours, self.kept[g]
+        after_XJ = self._expected(self._value_XJ, tick)
+        self.after_GXJ[g] = after_XJ
+        if g + 1 < len(self.kept):
+            step = self.kept[g + 1] - ticks_left
+            if step > 1:
+                after_XJ = self._expected(self._value_XJ, step * tick)
+            self._value_XJ = self._chosen(after_XJ, step * tick, self.kept[g + 1])
 
     def _expected(self, value_XJ: Floats, hours: float) -> Floats:
         """Return the mean over what capacity does within some hours."""

@@ -12,8 +12,8 @@ Legend: P = pools, T = ticks, N = sets of pools.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from .spot_conditions import Given
 from .spot_seen import Seen
 from .spot_solving import Solving
 from .spot_values import HELD, NONE_DOWN, NONE_UP, Values, state_of
+from .spot_worked import Few, Worked
 from .spot_world import Pooled
 from .validity import Floats
 
@@ -31,14 +32,6 @@ IMPATIENCE = 0.05  # Of the spot price, for an hour: at equal cost a job is done
 WAIT_BESIDE = 0.1  # Of the spot price, for an hour of waiting beside a pool that is up.
 SIZES = (1, 2, 4)
 CLOSE = 1.005  # Prices so near each other are one.
-
-
-@dataclass(frozen=True, slots=True)
-class Few:
-    """The cheapest few of the pools, and what it costs to finish with these alone."""
-
-    market: Pooled
-    values: Values
 
 
 def cheapest_sets(price_P: Floats) -> list[list[int]]:
@@ -56,7 +49,7 @@ class Waiting(Solving):
     """Keeps what is known of the cheapest few, and prices waiting for them."""
 
     def __init__(self, given: Given) -> None:
-        self._waits = given.conditions.value_of_time_usd_per_hour == 0 and not given.conditions.soft
+        self._waits = given.conditions.waits_beside
         super().__init__(given)
 
     def update_prices(self, now_h: float, spot_usd_per_hour: Mapping[str, float]) -> None:
@@ -85,9 +78,9 @@ class Waiting(Solving):
             self._up_TP.append(up_P)
             self._see_sets(up_P)
 
-    def _solve(self, left_hours: float, tick: int) -> None:
-        super()._solve(left_hours, tick)
-        self._few: list[Few] | None = None  # Worked out where they are asked for.
+    def _begun_anew(self, left_hours: float, tick: int, *, at_once: bool) -> Worked:
+        found = super()._begun_anew(left_hours, tick, at_once=at_once)
+        return replace(found, few=tuple(self._few_of(found, at_once=at_once)))
 
     def _cheapest_sets(self) -> list[list[int]]:
         return cheapest_sets(np.array([self.prices[pool] for pool in self.pools])) if self._waits else []
@@ -106,20 +99,14 @@ class Waiting(Solving):
         if self._sets:
             self._some.see(np.array([up_P[members].any() for members in self._sets]))
 
-    def _cheapest_few(self) -> list[Few]:
-        if self._few is None:
-            hazards_PSB, some_NSB = self._ages.hazards(), self._some.hazards() if self._sets else ()
-            markets = [
-                self._market_of(members, hazards_PSB[:, 1], some_SB)
-                for members, some_SB in zip(self._sets, some_NSB, strict=True)
-            ]
-            terms = self._values.terms
-            self._few = [
-                Few(each, Values(replace(terms, waiting_usd_per_hour=WAIT_BESIDE * each.usd_per_hour),
-                                 each, *self._worked_out_for))
-                for each in markets
-            ]  # fmt: skip
-        return self._few
+    def _few_of(self, worked: Worked, *, at_once: bool) -> Iterator[Few]:
+        if not self._sets:
+            return
+        hazards_PSB, terms = self._ages.hazards(), worked.values.terms
+        for members, some_SB in zip(self._sets, self._some.hazards(), strict=True):
+            market = self._market_of(members, hazards_PSB[:, 1], some_SB)
+            dearer = replace(terms, waiting_usd_per_hour=WAIT_BESIDE * market.usd_per_hour)
+            yield Few(market, Values(dearer, market, *worked.horizon, at_once=at_once))
 
     def _waited_usd(
         self, best: int, owed: float, tick: int, left: float, burnt: float, up_P: np.ndarray
@@ -128,14 +115,14 @@ class Waiting(Solving):
 
         None: there are none to wait for.
         """
-        few = self._cheapest_few() if self._waits else []
+        few = self._worked.few if self._waits else ()
         if not few:
             return None
-        ticks, slack = max(self._end - tick - 1, 0), self._slack(tick, left)
+        ticks, slack = max(self._worked.end - tick - 1, 0), self._slack(tick, left)
         held, bins_P = state_of(HELD, int(self._ages.bins_P[best])), self._ages.bins_P
         holding = [
             each.values.after(ticks, held, slack - owed) + self._beside_usd(each.market, best, left)
-            for each in [*few, Few(self._market, self._values)]
+            for each in [*few, Few(self._worked.market, self._worked.values)]
         ]
         waiting = []
         for each, members, some_bin in zip(few, self._sets, self._some.bins_P.tolist(), strict=True):
@@ -154,6 +141,6 @@ class Waiting(Solving):
     def _beside_usd(self, market: Pooled, pool: int, left: float) -> float:
         """Return what a pool costs beside what a market does, over the stay in it."""
         dearer, age_bin = self.prices[self.pools[pool]] - market.usd_per_hour, int(self._ages.bins_P[pool])
-        stay = (self._short_stay_PB if dearer > 0 else self._stay_PB)[pool, age_bin]
+        stay = (self._worked.short_stay_PB if dearer > 0 else self._worked.stay_PB)[pool, age_bin]
         hours = max(min(float(stay), left) - self.promise.tick_hours, 0.0)
         return float(dearer * hours * (1.0 - self.promise.floor_share))

@@ -31,11 +31,11 @@ class Weighing(Waiting):
         found = [self._on_demand(tick, left, current, best), *spots]
         if self.promise.floor_share >= 1.0:
             return found[:1]  # All nodes stay on on-demand.
-        if best is None or (current == NOTHING and len(self.pools) == 1 and not self._may_be_late):
+        if best is None or (current == NOTHING and len(self.pools) == 1 and not self._worked.may_be_late):
             found.append(self._wait(tick, left, current, best))
         elif current == NOTHING:
             found += self._wait_beside(tick, left, current, best, up_P, min(each.cost_usd for each in spots))
-        return [replace(each, may_be_late=True) for each in found] if self._may_be_late else found
+        return [replace(each, may_be_late=True) for each in found] if self._worked.may_be_late else found
 
     def _rest_state(self, on_demand: bool, best: int | None) -> int:
         """Return the state of holding none, or on-demand, while this pool is the best that is up."""
@@ -82,8 +82,8 @@ class Weighing(Waiting):
         if len(self.pools) == 1:
             return 0.0
         age_bin, overhead = int(self._ages.bins_P[pool]), self.promise.overhead_hours
-        stay_hours = min(float(self._stay_PB[pool, age_bin]), left)
-        launches = (owed >= overhead) - stay_hours * self._losses_per_hour  # Else others are lost.
+        stay_hours = min(float(self._worked.stay_PB[pool, age_bin]), left)
+        launches = (owed >= overhead) - stay_hours * self._worked.losses_per_hour  # Else others are lost.
         near = self._after_spot(pool, 0.0, tick, left)
         slack_usd = max(self._after_spot(pool, overhead, tick, left) - near, 0.0)
         launch_usd = min(slack_usd, overhead * self.on_demand)  # Its hours are billed, its slack is gone.
@@ -94,11 +94,11 @@ class Weighing(Waiting):
         """Return the difference in price, of the nodes on spot, over the hours for which it will matter."""
         price = self.prices[self.pools[pool]]
         if current[0] == SPOT:
-            held = self.pools.index(str(current[1]))
-            both = min(self._stay_PB[pool, age_bin], self._stay_PB[held, int(self._ages.bins_P[held])])
+            held, stay_PB = self.pools.index(str(current[1])), self._worked.stay_PB
+            both = min(stay_PB[pool, age_bin], stay_PB[held, int(self._ages.bins_P[held])])
             return float((price - self.prices[self.pools[held]]) * both * (1.0 - self.promise.floor_share))
-        dearer = price - self._market.usd_per_hour
-        stay = (self._short_stay_PB if dearer > 0 else self._stay_PB)[pool, age_bin]
+        dearer = price - self._worked.market.usd_per_hour
+        stay = (self._worked.short_stay_PB if dearer > 0 else self._worked.stay_PB)[pool, age_bin]
         return float(dearer * stay * (1.0 - self.promise.floor_share))
 
     def _wait(self, tick: int, left: float, current: Action, best: int | None) -> Considered:
@@ -123,7 +123,8 @@ class Weighing(Waiting):
         return promise.tick_hours - promise.waited_hours(self.owed(NOTHING, current))
 
     def _resting_tick_usd(self) -> float:
-        return (self.usd_per_hour(NOTHING) + IMPATIENCE * self._market.usd_per_hour) * self.promise.tick_hours
+        usd_per_hour = self.usd_per_hour(NOTHING) + IMPATIENCE * self._worked.market.usd_per_hour
+        return usd_per_hour * self.promise.tick_hours
 
     def _waiting(self, cost_usd: float, tick: int, left: float, current: Action) -> Considered:
         safe = self.promise.safe_to_wait(tick, left, self.owed(NOTHING, current))

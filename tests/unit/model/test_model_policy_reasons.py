@@ -176,4 +176,4 @@ def test_egress_counts_where_nothing_is_held_and_for_on_demand() -> None:
 
 def test_a_horizon_of_weeks_keeps_no_more_steps_than_some_hundreds() -> None:
     policy = make_policy(600.0, 900.0, 0.1, 1 / 6, {"a": 1.0}, 3.0, ["a"], {"a": STEADY})
-    assert len(policy._values.kept) < 700
+    assert len(policy._worked.values.kept) < 700
