@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from advisor.cloud import Lease, Strike
+from advisor.cloud import Lease, LocalCloud, Strike
 from advisor.executor import LocalExecutor, spawn
 from trainer.runlog import ServiceUnreachable, read_spool
 
@@ -86,6 +86,14 @@ class FakeCloud:
             self.sent = self.strikes.pop(0)[1]
             machine.send(self.sent)
         return None
+
+
+class Impatient(LocalCloud):
+    """Presses Ctrl-C after step 6."""
+
+    def tend(self, lease, machine, at):
+        if machine.phase()[1] >= 6:
+            raise KeyboardInterrupt
 
 
 def fake_executor(*options: str) -> LocalExecutor:

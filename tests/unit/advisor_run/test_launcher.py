@@ -6,7 +6,7 @@ import json
 import signal
 
 import pytest
-from launcher_kit import START, FakeCloud, FakeService
+from launcher_kit import START, FakeCloud, FakeService, Impatient
 
 from advisor.cloud import LocalCloud
 from model.errors import CheckFailed, EnvironmentTrouble
@@ -119,11 +119,6 @@ def test_no_valid_checkpoint_stops_the_run_at_once(launch):
 
 
 def test_ctrl_c_lets_the_trainer_save_and_ends_the_attempt_on_paper(launch, tmp_path):
-    class Impatient(LocalCloud):
-        def tend(self, lease, machine, at):
-            if machine.phase()[1] >= 6:
-                raise KeyboardInterrupt
-
     service = FakeService()
     with pytest.raises(KeyboardInterrupt):
         launch(service, Impatient(), "--hold", "6").run("rec-1")

@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 
 import pytest
-from launcher_kit import FakeService
+from launcher_kit import FakeService, Impatient
 
 from advisor.cloud import LocalCloud
 from advisor.room import Room
@@ -108,11 +108,6 @@ def test_a_run_whose_trainer_was_done_before_its_launcher_noticed_is_done(launch
 
 
 def test_a_run_that_was_stopped_by_hand_goes_on(launch, tmp_path):
-    class Impatient(LocalCloud):
-        def tend(self, lease, machine, at):
-            if machine.phase()[1] >= 6:
-                raise KeyboardInterrupt
-
     service = FakeService()
     with pytest.raises(KeyboardInterrupt):
         launch(service, Impatient(), "--hold", "6").run("rec-1")
