@@ -100,7 +100,7 @@ def recommend(
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
-    options = _numbered([*options, *map(_committed, ways)])
+    options = _numbered([*options, *map(as_option, ways)])
     options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:
         raise nothing_left(job, rejected)
@@ -147,7 +147,8 @@ def rank(
     return _numbered(options), failed
 
 
-def _committed(way: Way) -> Option:
+def as_option(way: Way) -> Option:
+    """Return a job on a commitment as an option, to be ranked beside the others."""
     return Option(
         rank=0,
         estimate=way.estimate,

@@ -82,6 +82,13 @@ class RunDecisions(RunViews):
                     with suppress(LowtideError):
                         self._desk.decide(now, others, hold=PRICES_HOLD_AT_MOST)
 
+    def _next(self, run: RunState, asked: Asked) -> tuple[dict[str, Any], Placement | None]:
+        """Return the answer to next-pool, and where to start; None to wait."""
+        decided = self._desk.decide(asked, self._sides.of(run))
+        if isinstance(decided, str):
+            return self._by_estimates(run, asked, decided)
+        return self._by_policy(run, asked, decided)
+
     def _by_policy(
         self, run: RunState, asked: Asked, decided: Decided
     ) -> tuple[dict[str, Any], Placement | None]:

@@ -23,7 +23,7 @@ from .missing import Conflict
 from .planning import Placement, make_plan
 from .progress import RunClock
 from .run_choices import asked_of
-from .run_decisions import RunDecisions
+from .run_commitments import CommittedDecisions
 from .runstate import RunState
 from .wire_runs import EventBatch, NextPoolRequest, RunRequest, StoresSection
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DIRECTIVE_VALID = timedelta(minutes=15)
 
 
-class Runs(RunDecisions):
+class Runs(CommittedDecisions):
     """The runs of one service."""
 
     def __init__(self, service: Service) -> None:
@@ -98,11 +98,7 @@ class Runs(RunDecisions):
             asked = asked_of(
                 run, left, as_of, holds=False, unavailable=request.unavailable, spent_usd=self._spent_usd(run)
             )
-            decided = self._desk.decide(asked, self._sides.of(run))
-            if isinstance(decided, str):
-                answer, placement = self._by_estimates(run, asked, decided)
-            else:
-                answer, placement = self._by_policy(run, asked, decided)
+            answer, placement = self._next(run, asked)
             answer = {**self._envelope(run, as_of), **answer}
             if placement is None:
                 return answer
