@@ -70,8 +70,9 @@ def standing_words(
     """Return how sure the first place is, and what would cost it."""
     told = []
     if alike is not None and apart is not None:
+        how = ", lateness counted," if soft else " in time"
         told.append(
-            f"Cheapest{', lateness counted,' if soft else ' in time'} in {fmt.percent(alike)} of the courses drawn where all pools fare alike, in "
+            f"Cheapest{how} in {fmt.percent(alike)} of the courses drawn where all pools fare alike, in "
             f"{fmt.percent(apart)} where each has luck of its own."
         )
     limits = [

@@ -17,6 +17,7 @@ from model.errors import ImpossibleInput
 from trainer.plan import PlanStores
 
 from .answers import instant, to_json
+from .capacity_told import BY_ESTIMATES, with_capacity
 from .evidence import take_evidence
 from .intake import sift_events
 from .missing import Conflict
@@ -98,12 +99,15 @@ class Runs(RunDecisions):
             asked = asked_of(
                 run, left, as_of, holds=False, unavailable=request.unavailable, spent_usd=self._spent_usd(run)
             )
+            asked, unused = with_capacity(asked, request.capacity, self._market(asked))
             decided = self._desk.decide(asked, self._sides.of(run))
             if isinstance(decided, str):
                 answer, placement = self._by_estimates(run, asked, decided)
+                unused = unused or ((BY_ESTIMATES,) if asked.capacity else ())
             else:
                 answer, placement = self._by_policy(run, asked, decided)
             answer = {**self._envelope(run, as_of), **answer}
+            answer["reasons"] = [*answer["reasons"], *unused]
             if placement is None:
                 return answer
             return {**answer, **self._issue(run, placement, run.plan.stores, as_of)}

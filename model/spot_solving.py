@@ -71,9 +71,13 @@ class Solving(Standing):
     def _free_values(self) -> Values:
         """Return what is billed to the end, were time worth nothing; worked out where it is asked for."""
         if self._free is None:
-            terms = replace(self._values.terms, value_of_time_usd_per_hour=0.0)
-            self._free = Values(terms, self._market, *self._worked_out_for)
+            self._free = self._values_at(0.0)
         return self._free
+
+    def _values_at(self, value_of_time_usd_per_hour: float) -> Values:
+        """Return the values of another value of time, all else the same."""
+        terms = replace(self._values.terms, value_of_time_usd_per_hour=value_of_time_usd_per_hour)
+        return Values(terms, self._market, *self._worked_out_for)
 
     def _pooled(self, hazards_PSB: Floats, left_hours: float) -> Pooled:
         """Return the pools as one: itself, where there is one."""
