@@ -29,9 +29,7 @@ def changes_told(one: Weighed, left: Job, solve: bool) -> list[dict[str, Any]]:
     parts = any(each.mix for each in one.found)  # A price limit is of whole pools.
     found = [] if parts else price_limits(one.policy, one.question, solve=solve)
     turns = comings_and_goings(one.policy, one.question)
-    found += [
-        each for each in turns if each.what == "back" or not parts
-    ]  # A part that is lost is no pool gone.
+    found += [each for each in turns if each.what == "back" or not parts]  # A part lost is no pool gone.
     return [_change(one, each, left) for each in found]
 
 

@@ -63,8 +63,8 @@ class Lateness:
             return [f"The deadline {deadline} is soft, at {worth} late; it is expected to be met."]
         counts = fmt.usd(late * self.usd_per_hour)
         return [
-            f"The deadline {deadline} is soft: it is expected to end {fmt.hours(late)} late, which counts "
-            f"{counts} at {worth} beside what machines cost."
+            f"The deadline {deadline} is soft: it is expected to end {fmt.hours(late)} late on average, "
+            f"which counts {counts} at {worth} beside what machines cost."
         ]
 
 
