@@ -1,4 +1,4 @@
-"""A soft deadline, an on-demand floor and nodes by pool over HTTP, from a job's fields to a run's decisions."""
+"""A soft deadline, an on-demand floor and nodes by pool over HTTP, from a job's fields to its decisions."""
 
 from __future__ import annotations
 
