@@ -54,11 +54,11 @@ def allotted(
     if not job.splits:
         return None
     if job.soft or job.floor_nodes:
-        what = "lateness at a price" if job.soft else "an on-demand floor"
+        what = "lateness at a price" if job.soft else "on-demand floor"
         line = "deadline_kind" if job.soft else "floor_nodes"
         return Allotted(
             found=None,
-            refused=f"An allocation over pools does not know {what}, which this job states.",
+            refused=f"To deal nodes out over pools knows no {what}, which this job states.",
             fix=f"Leave {line} out to see one.",
             seed=seed,
         )

@@ -6,7 +6,7 @@ saves the deadline (F11s). Work that scales with its nodes may keep some (F11).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .estimate import Estimate
 from .floor import FloorStep, SpotProgress, floor_steps, last_safe_switch_hours
@@ -52,15 +52,33 @@ def floor_of(job: Job, spot: Estimate, on_demand: Estimate | None) -> Floor | No
     sure = [step for step in enough if step.p_deadline >= CERTAINTY]
     likeliest = max(enough, key=lambda step: (step.p_deadline, -step.on_demand_nodes))
     chosen = enough[0] if job.soft else (sure[0] if sure else likeliest)
+    over_none = chosen.cost_usd - steps[0].cost_usd
+    told = chosen
+    if demanded and chosen.on_demand_nodes == demanded:
+        told, over_none = _as_estimated(chosen, over_none, spot)
     return Floor(
         splits=splits,
         nodes=spot.nodes,
         demanded=demanded,
-        chosen=chosen,
-        over_none_usd=chosen.cost_usd - steps[0].cost_usd,
+        chosen=told,
+        over_none_usd=over_none,
         steps=tuple(_some(steps, chosen)),
         last_safe_switch_hours=None if splits else _switch(job, on_demand, hours),
     )
+
+
+def _as_estimated(chosen: FloorStep, over_none_usd: float, spot: Estimate) -> tuple[FloorStep, float]:
+    """Return a demanded floor as the estimate that keeps it has it, its last node's price in proportion."""
+    over = spot.parts.on_demand * spot.useful_gpu_hours
+    scale = over / over_none_usd if over_none_usd else 1.0
+    p_deadline = chosen.p_deadline if spot.p_deadline is None else spot.p_deadline
+    told = replace(
+        chosen,
+        cost_usd=spot.cost_usd.mean,
+        p_deadline=p_deadline,
+        marginal_usd=chosen.marginal_usd * scale,
+    )
+    return told, over
 
 
 def _gang(spot: Estimate, on_demand: Estimate) -> list[FloorStep]:

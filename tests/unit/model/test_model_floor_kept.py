@@ -87,6 +87,11 @@ def test_a_demanded_floor_is_the_least_there_is(job, statistics, on_demand, as_o
     easy = floor(1000.0, elastic=True, floor_nodes=2)
     assert (easy.demanded, easy.chosen.on_demand_nodes, easy.nodes) == (2, 2, 4)
     assert floor(1000.0, elastic=True).chosen.on_demand_nodes == 0
+    # By hand, what the estimate itself has: half of the nodes, for so much more than all on spot.
+    told = job(gpus=32, deadline_at=as_of + timedelta(hours=1000.0), elastic=True, floor_nodes=2)
+    found = estimate(told, statistics(), NOTHING, from_at=as_of)
+    assert easy.over_none_usd == pytest.approx(found.parts.on_demand * found.useful_gpu_hours)
+    assert (easy.chosen.cost_usd, easy.chosen.p_deadline) == (found.cost_usd.mean, found.p_deadline)
     # Whom the deadline asks for more than was demanded is told more.
     assert floor(25.0, elastic=True, floor_nodes=1).chosen.on_demand_nodes > 1
     # A soft deadline asks for none: what is demanded is all.
