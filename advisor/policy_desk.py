@@ -154,7 +154,9 @@ class Desk:
             current,
             {key: is_available(asked, key, current, past, field.spot_nodes) for key in field.spots},
         )
-        owed = asked.owed_hours if current != NOTHING or asked.floor_alone else 0.0
+        owed = field.overhead_hours if field.floor_nodes else 0.0  # Of a floor that does not run yet.
+        if current != NOTHING or asked.floor_alone:
+            owed = asked.owed_hours
         mix = asked.mix if current[0] == SPOT else None
         history = seen_by(field, past, current, asked)
         policy.resume(question.now_h, current, owed, history, field.egress_usd, mix)

@@ -59,7 +59,7 @@ class Market:
         return POOLS, []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     work=st.floats(0.5, 6.0),
     slack=st.floats(0.0, 4.0),

@@ -237,3 +237,22 @@ def test_on_demand_takes_all_nodes_where_time_is_short_floor_or_not(ask, eight, 
     found, words = answer(ask(short), spot(), on_demand())
     assert found.target.pool.capacity_type is CapacityType.ON_DEMAND
     assert (words.nodes, words.reasons[1]) == ((8, 0), "All 8 nodes are on on-demand.")
+
+
+def test_a_floor_that_was_lost_with_its_gang_owes_a_launch_of_its_own(ask, eight, spot, on_demand):
+    # By hand: 5 min of restart, a tick of 15: the floor works 10 of them, 2/8 of 10 min are 2.5 min.
+    # Waiting leaves 10 h of work less 2.5 min for on-demand with 5 min of launch: 10 h 17.5 min are needed.
+    def safe(minutes: float) -> bool:
+        job = eight(floor_nodes=2, deadline_at=NOW + timedelta(hours=10, minutes=minutes))
+        found = decided(ask(job, unavailable=frozenset({spot().pool.key})), spot(), on_demand())
+        return next(each.safe for each in found.chosen.found if each.action == (None, None))
+
+    assert not safe(17.4)
+    assert safe(35.0)  # In whole ticks as well: 10 h 35 min are 42 of them, one waited, 41 for 10 h 2.5 min.
+
+
+def test_a_part_is_asked_about_after_its_launch_and_ten_minutes(ask, eight, spot, on_demand):
+    # A whole gang keeps its slack while it works, so the longer of the two is a tick; a part loses some.
+    field = decided(ask(eight()), spot(), on_demand()).chosen.field
+    assert ask(eight()).tick_hours(field) == pytest.approx(10 / 60)
+    assert ask(eight(elastic=True), capacity={spot().pool.key: 6}).tick_hours(field) == pytest.approx(15 / 60)
