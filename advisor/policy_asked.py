@@ -66,8 +66,8 @@ class Asked:
     def tick_hours(self, field: Field) -> float:
         """Return how long the answer stands: until it is asked again, or until a launch is over.
 
-        A machine that boots asks nothing, so the promise has to survive its boot. A whole gang that works keeps
-        its slack until it asks; a part, or a floor alone, loses some all the while, so both count.
+        A machine that boots asks nothing, so the promise has to survive its boot. A whole gang that works
+        keeps its slack until it asks; a part, or a floor alone, loses some all the while, so both count.
         """
         if self.by_node:
             return ASKED_AGAIN_S / SECONDS_PER_HOUR + field.overhead_hours
