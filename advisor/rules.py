@@ -16,7 +16,7 @@ from model.errors import ImpossibleInput, InsufficientHistory
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Pool, PriceKind
-from model.placement import nodes_of
+from model.placement import nodes_of, spot_nodes_of
 from model.statistics import Refusal
 
 from . import format as fmt
@@ -77,7 +77,7 @@ def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None
 def quota(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     """The person's quota there does not hold one gang, or one node of work that scales."""
     most = job.constraints.quota_of(seen.pool.key)
-    wanted = 1 if job.elastic else nodes_of(job, seen)
+    wanted = 1 if job.elastic else spot_nodes_of(job, seen)
     if most is None or most >= wanted:
         return None
     for_what = "of work that scales" if job.elastic else "that the gang needs"
