@@ -18,8 +18,6 @@ from .spot_action import NOTHING, SPOT, Action, Considered, cheapest
 from .spot_paying import Paying
 from .spot_safety import ROUNDING
 
-STEP = 1e-3  # Of the value of time, or of the on-demand price where that is more.
-
 
 class Policy(Paying):
     """What `make_policy` returns; one per job."""
@@ -75,10 +73,9 @@ class Policy(Paying):
         left, tick = self._left(done_h), self.tick_at(now_h)
         if not trial._may_be_late or left <= ROUNDING * self.promise.tick_hours:
             return [(each, 0.0) for each in found]
-        worth = trial._values.terms.value_of_time_usd_per_hour
-        step = STEP * max(worth, self.on_demand)
+        solved = self if trial._values is self._values else trial
         dearer = copy(trial)
-        dearer._values = trial._values_at(worth + step)
+        dearer._values, step = solved._steeper_values()
         up_P = np.array([bool(available.get(pool, False)) for pool in self.pools])
         again = dearer._weighed(tick, left, trial._alive(current, available), up_P)
         more = [(other.cost_usd - each.cost_usd) / step for each, other in zip(found, again, strict=True)]
