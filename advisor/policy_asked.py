@@ -95,8 +95,13 @@ def ticks_left(asked: Asked, field: Field, work: float) -> tuple[int, float]:
 
 def _owed_on_demand(asked: Asked, field: Field) -> float:
     """Return what on-demand costs to have: nothing but what is owed where it is held."""
-    held = asked.holds and asked.here == field.on_demand.pool and not asked.floor_alone
+    held = asked.holds and asked.here == field.on_demand.pool and not floor_alone(asked, field)
     return asked.owed_hours if held else field.overhead_hours
+
+
+def floor_alone(asked: Asked, field: Field) -> bool:
+    """Say whether a field's on-demand floor, and no more of it, is held."""
+    return asked.holds and asked.floor_alone and asked.here == field.on_demand.pool
 
 
 def held(asked: Asked, field: Field) -> Action:
@@ -118,8 +123,7 @@ def is_available(asked: Asked, key: str, current: Action, past: Past, needed: in
         past: What was probed.
         needed: Nodes that the pool has to have.
     """
-    here = (SPOT, key) == current
-    if here and asked.mix is None:
+    if (SPOT, key) == current and asked.mix is None:
         return True
     if key in asked.unavailable:
         return False
@@ -128,7 +132,7 @@ def is_available(asked: Asked, key: str, current: Action, past: Past, needed: in
     if asked.mix is not None and key in past.fewer:
         return False  # A part is held since no more could be had: nobody saw that there is more now.
     now = past.now(key)
-    return not (asked.holds or here) if now is None else now
+    return not asked.holds if now is None else now
 
 
 def parts_of(asked: Asked, field: Field, current: Action) -> dict[str, int]:

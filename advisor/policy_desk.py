@@ -22,7 +22,7 @@ from model.placement import spot_nodes_of
 from model.policy_reasons import Alternative, Question, alternatives
 from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action
 
-from .policy_asked import Asked, held, is_available, made, parts_of, seen_by, ticks_left
+from .policy_asked import Asked, floor_alone, held, is_available, made, parts_of, seen_by, ticks_left
 from .policy_field import Field, fields_of
 from .policy_lateness import Lateness
 from .policy_past import Past, past_of
@@ -155,7 +155,8 @@ class Desk:
             {key: is_available(asked, key, current, past, field.spot_nodes) for key in field.spots},
         )
         owed = field.overhead_hours if field.floor_nodes else 0.0  # Of a floor that does not run yet.
-        if current != NOTHING or asked.floor_alone:
+        alone = floor_alone(asked, field)
+        if current != NOTHING or alone:
             owed = asked.owed_hours
         mix = asked.mix if current[0] == SPOT else None
         history = seen_by(field, past, current, asked)
@@ -164,7 +165,7 @@ class Desk:
         policy.update_budget(question.now_h, asked.budget_usd, asked.spent_usd or 0.0)
         question.of(policy)  # Works values out anew where it is time, once for all that is asked below.
         found = alternatives(policy, question, asked.hours_left)
-        lives_elsewhere = asked.holds and current == NOTHING and not asked.floor_alone
+        lives_elsewhere = asked.holds and current == NOTHING and not alone
         if lives_elsewhere:  # It is not given up for waiting.
             found = [each for each in found if each.action != NOTHING]
         return Weighed(

@@ -170,3 +170,14 @@ def test_a_part_is_asked_about_after_its_launch_and_ten_minutes(asking, eight, s
     assert asking(eight(elastic=True), capacity={spot().pool.key: 6}).tick_hours(field) == pytest.approx(
         15 / 60
     )
+
+
+def test_a_floor_that_is_alone_in_one_region_runs_in_no_other(asking, eight, spot, on_demand, decided):
+    # There it would take a launch and the egress, and what lives here is not given up to wait elsewhere.
+    away = frozenset({spot().pool.key, spot("us-west-2").pool.key})
+    alone = {"holds": True, "floor_alone": True, "here": on_demand().pool}
+    asked = asking(eight(floor_nodes=2), unavailable=away, **alone)
+    found = decided(asked, spot(), on_demand(), spot("us-west-2", 0.9), on_demand("us-west-2", 3.0))
+    here, there = sorted((found.chosen, *found.others), key=lambda each: each.field.on_demand.pool.region)
+    assert (None, None) in [each.action for each in here.found]
+    assert [each.action[0] for each in there.found] == ["od"]
