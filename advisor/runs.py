@@ -17,6 +17,7 @@ from model.errors import ImpossibleInput
 from trainer.plan import PlanStores
 
 from .answers import instant, to_json
+from .capacity_told import BY_ESTIMATES, with_capacity
 from .evidence import take_evidence
 from .intake import sift_events
 from .missing import Conflict
@@ -98,8 +99,12 @@ class Runs(CommittedDecisions):
             asked = asked_of(
                 run, left, as_of, holds=False, unavailable=request.unavailable, spent_usd=self._spent_usd(run)
             )
+            asked, unused = with_capacity(asked, request.capacity, self._market(asked))
             answer, placement = self._next(run, asked)
+            if asked.capacity and answer["decision"]["by"] == "estimates":
+                unused = unused or (BY_ESTIMATES,)
             answer = {**self._envelope(run, as_of), **answer}
+            answer["reasons"] = [*answer["reasons"], *unused]
             if placement is None:
                 return answer
             return {**answer, **self._issue(run, placement, run.plan.stores, as_of)}

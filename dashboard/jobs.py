@@ -31,6 +31,8 @@ class Answers:
     dataset_gb: float
     overheads_s: Mapping[str, float]  # pause_s, save_lag_s, boot_s, restore_s, warmup_s
     borrow: str
+    late_usd_per_hour: float | None = None  # Makes the deadline soft.
+    floor_nodes: int | None = None
 
 
 def spec(answers: Answers) -> dict[str, Any]:
@@ -42,6 +44,9 @@ def spec(answers: Answers) -> dict[str, Any]:
         "state_bytes": int(answers.state_gb * GB),
         "deadline_hours": answers.deadline_hours,
         "budget_usd": answers.budget_usd,
+        "deadline_kind": None if answers.late_usd_per_hour is None else "soft",
+        "value_of_time_usd_per_hour": answers.late_usd_per_hour,
+        "floor_nodes": answers.floor_nodes or None,
         "throughput": {answers.gpu_model: 1.0},
     }
     overheads = {**answers.overheads_s, "origin": "typed on the page"}

@@ -10,6 +10,7 @@ A policy sees what is up now and has been, never what comes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 
@@ -57,6 +58,28 @@ class Policy(Paying):
             self._solve(left, tick)
         found = self._weighed(tick, left, current, up_P)
         return self._afforded(found, tick, left, current, up_P)
+
+    def lateness(
+        self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]
+    ) -> list[tuple[Considered, float]]:
+        """Return what is considered, with the hours late that are expected to follow this tick.
+
+        They are what the expected cost grows by with the value of time (envelope theorem): what is chosen
+        stays chosen for a small step of it. All 0 where the deadline is kept as a hard one. The policy is
+        left as it is.
+        """
+        trial = self.trial()
+        found = trial.consider(now_h, done_h, current, available)
+        left, tick = self._left(done_h), self.tick_at(now_h)
+        if not trial._may_be_late or left <= ROUNDING * self.promise.tick_hours:
+            return [(each, 0.0) for each in found]
+        solved = self if trial._values is self._values else trial
+        dearer = copy(trial)
+        dearer._values, step = solved._steeper_values()
+        up_P = np.array([bool(available.get(pool, False)) for pool in self.pools])
+        again = dearer._weighed(tick, left, trial._alive(current, available), up_P)
+        more = [(other.cost_usd - each.cost_usd) / step for each, other in zip(found, again, strict=True)]
+        return [(each, max(hours, 0.0)) for each, hours in zip(found, more, strict=True)]
 
     def _left(self, done_h: float) -> float:
         return max(self.promise.task_hours - done_h, 0.0)

@@ -18,6 +18,7 @@ from .validity import Floats
 
 LONG_RUN_BIN = 4  # Ages of one to two hours: what a pool's hazard is once it has settled.
 DEAR_STAY_HOURS = 3.0  # A dear pool is left for a better one that comes up.
+STEP = 1e-3  # Of the value of time, or of the on-demand price where that is more.
 SOLVE_EVERY_HOURS = 12.0  # Hazards move slowly; the values of a day ago still rank actions well.
 
 
@@ -64,6 +65,7 @@ class Solving(Standing):
         )
         self._values = Values(terms, self._market, left_ticks, slack, late_ticks)
         self._free: Values | None = None if hour_usd else self._values
+        self._steeper: Values | None = None
         self._worked_out_for = left_ticks, slack, late_ticks
         self._solved_tick = tick
         self._solve_ticks = max(round(SOLVE_EVERY_HOURS / promise.tick_hours), 1)
@@ -71,9 +73,21 @@ class Solving(Standing):
     def _free_values(self) -> Values:
         """Return what is billed to the end, were time worth nothing; worked out where it is asked for."""
         if self._free is None:
-            terms = replace(self._values.terms, value_of_time_usd_per_hour=0.0)
-            self._free = Values(terms, self._market, *self._worked_out_for)
+            self._free = self._values_at(0.0)
         return self._free
+
+    def _steeper_values(self) -> tuple[Values, float]:
+        """Return the values of a value of time that is a small step higher, and the step; kept once made."""
+        worth = self._values.terms.value_of_time_usd_per_hour
+        step = STEP * max(worth, self.on_demand)
+        if self._steeper is None:
+            self._steeper = self._values_at(worth + step)
+        return self._steeper, step
+
+    def _values_at(self, value_of_time_usd_per_hour: float) -> Values:
+        """Return the values of another value of time, all else the same."""
+        terms = replace(self._values.terms, value_of_time_usd_per_hour=value_of_time_usd_per_hour)
+        return Values(terms, self._market, *self._worked_out_for)
 
     def _pooled(self, hazards_PSB: Floats, left_hours: float) -> Pooled:
         """Return the pools as one: itself, where there is one."""
