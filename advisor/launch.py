@@ -158,12 +158,13 @@ class Launcher:
         return insist(ask, patience_s=self._patience_s, sleep=self._sleep)
 
     def _attempt(self, offer: Offer, lease: Lease, awaited_from: datetime) -> AttemptEnd:
+        plan = self._room.keep(offer)  # Before any event of it, or a later launcher could not speak for it.
         log = RunLog(self._room.spool, self._run_id, offer.attempt, LAUNCHER, clock=self._now)
         logs = (spool_path(self._room.spool, offer.attempt, NODE), log.path)
         self._outbox.add(*logs)
         awaited_s = (self._now() - awaited_from).total_seconds()
         log.write("waiting", seconds=max(awaited_s, 0.0), reason=f"until a machine in {offer.pool_id}")
-        machine = self._executor.start(self._start(offer))
+        machine = self._executor.start(self._start(offer, plan))
         log.write(
             "started", pool_id=offer.pool_id, environment=environment(), pid=machine.pid,
             world_size=offer.plan["nodes"]["count"],
@@ -179,9 +180,9 @@ class Launcher:
             self._outbox.try_flush()
         return end
 
-    def _start(self, offer: Offer) -> Start:
+    def _start(self, offer: Offer, plan: Path) -> Start:
         return Start(
-            attempt=offer.attempt, plan=self._room.keep(offer), spool=self._room.spool,
+            attempt=offer.attempt, plan=plan, spool=self._room.spool,
             clock=self._room.clock_file, log=self._room.log_of(offer.attempt),
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ run that is on one is not sent to the market, however cheap.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,16 +38,32 @@ def held_now(run: RunState, asked: Asked) -> list[Committed]:
     One that the run was started on is owed from then on, unless it is given back when the job is done.
     """
     hours = (asked.as_of - run.origin.as_of) / timedelta(hours=1)
-    taken = {row.pool_key for row in run.attempts}
+    taken, begun, named = {row.pool_key for row in run.attempts}, _begun(run), _opened_on(run)
+    pools = [committed.pool.key for committed in run.job.commitments]
     found = []
     for committed in run.job.commitments:
         key, later = committed.pool.key, committed.commitment.later(max(hours, 0.0))
         if later is None or key in asked.unavailable:
             continue
-        if key in taken and later.kind is not CommitmentKind.DISCOUNT and not later.cancellable:
+        mine = key in taken and (pools.count(key) == 1 or later.name == named)
+        if mine and later.kind is not CommitmentKind.DISCOUNT and not later.cancellable:
             later = replace(later, bought=True)
+        if mine and key in begun:  # Its machines ran, so it has started, however late it might have.
+            later = replace(later, start_hours=(0.0, 0.0))
         found.append(replace(committed, commitment=later))
     return found
+
+
+def _begun(run: RunState) -> set[str]:
+    """Return the pools in which an attempt of the run was at work."""
+    at_work = {event["attempt"] for event in run.events if event["event"] in ("started", "step")}
+    return {row.pool_key for row in run.attempts if row.attempt in at_work}
+
+
+def _opened_on(run: RunState) -> str | None:
+    """Return the commitment that the run was opened on: two may be of one pool."""
+    stated = json.loads(run.row.predicted).get("commitment")
+    return stated["name"] if stated else None
 
 
 def committed_options(
@@ -96,7 +113,9 @@ def until_over(run: RunState, asked: Asked, decision: dict[str, Any]) -> Directi
     stated = next((each for each in run.job.commitments if each.pool == asked.here), None)
     if stated is None or asked.here.capacity_type is CapacityType.ON_DEMAND:
         return None
-    here = next((each.commitment for each in held_now(run, asked) if each.pool == asked.here), None)
+    ours = [each.commitment for each in held_now(run, asked) if each.pool == asked.here]
+    ours = [each for each in ours if each.bought or each.name == _opened_on(run)]
+    here = max(ours, key=lambda each: each.usable_hours, default=None)
     hours, needed_s = here.usable_hours if here else 0.0, ASKED_AGAIN_S + asked.job.overheads.restart_s
     runs_for = f"{stated.commitment.name!r} is paid for, and its machines run for {fmt.hours(hours)} more"
     if hours * SECONDS_PER_HOUR > needed_s:

@@ -20,7 +20,7 @@ from .connect import connected
 from .executor import LocalExecutor
 from .launch import Launcher, wall_now
 from .progress import RunClock
-from .room import Room
+from .room import PLANS, Room
 
 BEGUN, MARKET = "begun.json", "market.duckdb"
 
@@ -69,7 +69,7 @@ class Begun:
 
 def refuse_used(out: Path) -> None:
     """Refuse a folder in which a run was begun."""
-    if (out / "spool").exists():
+    if any((out / PLANS).glob("attempt-*.json")) or any((out / "spool").glob("*.jsonl")):
         raise ImpossibleInput(
             f"{out} holds an earlier run.",
             fix=f"Go on with it (lowtide run --resume --out {out}), or pass --out with a new folder.",
@@ -107,10 +107,9 @@ def resume_job(client: Client, *, out: Path, steps: int) -> dict[str, Any]:
         ImpossibleInput: `out` holds no run, or was moved.
         EnvironmentTrouble: Its launcher is still at work.
     """
-    room = Room(out)
-    if not room.clock_file.exists():
+    if not any((out / PLANS).glob("attempt-*.json")):
         raise ImpossibleInput(f"No run was begun in {out}.", fix="Run the job without --resume.")
-    return _told(client, out, _launcher(client, out, steps, read_clock(room.clock_file)).take_up())
+    return _told(client, out, _launcher(client, out, steps, read_clock(Room(out).clock_file)).take_up())
 
 
 def _launcher(client: Client, out: Path, steps: int, clock: RunClock) -> Launcher:

@@ -65,6 +65,9 @@ def job_file(spec: Spec) -> str:
     """Return a spec as the TOML job file that `lowtide plan` reads."""
     sections = []
     for name, section in _said(spec).items():
+        if isinstance(section, list):  # Tables of which there are several, as [[commitments]].
+            sections += [_table(f"[{name}]", _said(each)) for each in section]
+            continue
         values = {key: value for key, value in section.items() if not isinstance(value, Mapping)}
         tables = {key: value for key, value in section.items() if isinstance(value, Mapping)}
         sections.append(_table(name, values))
@@ -112,4 +115,8 @@ def _key(key: str) -> str:
 
 def _value(value: Any) -> str:
     """Return a TOML value; JSON's text, numbers, booleans and lists of them are TOML's too."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
