@@ -56,6 +56,7 @@ class Waiting(Solving):
     """Keeps what is known of the cheapest few, and prices waiting for them."""
 
     def __init__(self, given: Given) -> None:
+        self._few: list[Few] | None = None  # Worked out from the first time on that they are asked for.
         self._waits = given.conditions.value_of_time_usd_per_hour == 0 and not given.conditions.soft
         super().__init__(given)
 
@@ -87,7 +88,7 @@ class Waiting(Solving):
 
     def _solve(self, left_hours: float, tick: int) -> None:
         super()._solve(left_hours, tick)
-        self._few: list[Few] | None = None  # Worked out where they are asked for.
+        self._few = self._worked_out() if self._waits and self._few is not None else None
 
     def _cheapest_sets(self) -> list[list[int]]:
         return cheapest_sets(np.array([self.prices[pool] for pool in self.pools])) if self._waits else []
@@ -106,20 +107,17 @@ class Waiting(Solving):
         if self._sets:
             self._some.see(np.array([up_P[members].any() for members in self._sets]))
 
-    def _cheapest_few(self) -> list[Few]:
-        if self._few is None:
-            hazards_PSB, some_NSB = self._ages.hazards(), self._some.hazards() if self._sets else ()
-            markets = [
-                self._market_of(members, hazards_PSB[:, 1], some_SB)
-                for members, some_SB in zip(self._sets, some_NSB, strict=True)
-            ]
-            terms = self._values.terms
-            self._few = [
-                Few(each, Values(replace(terms, waiting_usd_per_hour=WAIT_BESIDE * each.usd_per_hour),
-                                 each, *self._worked_out_for))
-                for each in markets
-            ]  # fmt: skip
-        return self._few
+    def _worked_out(self) -> list[Few]:
+        """Return the cheapest few with values from what has been seen by now."""
+        if not self._sets:
+            return []
+        hazards_PSB, terms = self._ages.hazards(), self._values.terms
+        found = []
+        for members, some_SB in zip(self._sets, self._some.hazards(), strict=True):
+            market = self._market_of(members, hazards_PSB[:, 1], some_SB)
+            waiting = replace(terms, waiting_usd_per_hour=WAIT_BESIDE * market.usd_per_hour)
+            found.append(Few(market, Values(waiting, market, *self._worked_out_for)))
+        return found
 
     def _waited_usd(
         self, best: int, owed: float, tick: int, left: float, burnt: float, up_P: np.ndarray
@@ -128,9 +126,11 @@ class Waiting(Solving):
 
         None: there are none to wait for.
         """
-        few = self._cheapest_few() if self._waits else []
-        if not few:
+        if not self._waits or not self._sets:
             return None
+        if self._few is None:
+            self._few = self._worked_out()
+        few = self._few
         ticks, slack = max(self._end - tick - 1, 0), self._slack(tick, left)
         held, bins_P = state_of(HELD, int(self._ages.bins_P[best])), self._ages.bins_P
         holding = [
