@@ -2,7 +2,8 @@
 
 Availability by hazards that fall with age, shrunk over sibling pools and kept current; the cost to
 finish by value iteration over slack (`spot_solving`, `spot_values`), of each action by one tick of it
-and the values after (`spot_weighing`); the deadline by exact arithmetic outside of both (`spot_safety`);
+and the values after (`spot_weighing`), of waiting for a cheaper pool by those of the cheapest few
+(`spot_waiting`); the deadline by exact arithmetic outside of both (`spot_safety`);
 money by a tally (`spot_paying`).
 A policy sees what is up now and has been, never what comes.
 """

@@ -95,10 +95,19 @@ class Solving(Standing):
         price_P = np.array([self.prices[pool] for pool in self.pools])
         if len(self.pools) == 1:
             return one_pool(float(price_P[0]), hazards_PSB[0])
-        self._stay = stay_hours(up_PB, left_hours)
-        self._short_stay = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))
+        self._stay_PB = stay_hours(up_PB, left_hours)[0]
+        self._short_stay_PB = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))[0]
+        market = self._market_of(list(range(price_P.size)), up_PB, self._union.hazards()[0])
+        stay_B = stay_hours(market.lost_per_hour_B[None], left_hours)[0][0]
+        self._losses_per_hour = 1.0 / max(float(market.another_B @ stay_B), self.promise.tick_hours)
+        return market
+
+    def _market_of(self, members: list[int], up_per_hour_PB: Floats, some_SB: Floats) -> Pooled:
+        """Return some of the pools as one."""
+        price_P = np.array([self.prices[self.pools[pool]] for pool in members])
+        up_PB = up_per_hour_PB[members]
         cost_P = price_P * (1.0 + self.promise.overhead_hours * up_PB[:, LONG_RUN_BIN])
-        return pooled(self._seen.up_TP, self._seen.hours, price_P, cost_P, up_PB, self._union.hazards()[0])
+        return pooled(self._seen.up_TP[:, members], self._seen.hours, price_P, cost_P, up_PB, some_SB)
 
     def _after(self, tick: int, state: int, slack_hours: float) -> float:
         return self._values.after(max(self._end - tick - 1, 0), state, slack_hours)

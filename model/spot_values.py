@@ -37,6 +37,7 @@ class Terms:
     on_demand_usd_per_hour: float
     value_of_time_usd_per_hour: float = 0.0  # Of every hour until the end; of late ones, where it is soft.
     floor_share: float = 0.0  # Of the gang, on on-demand throughout.
+    waiting_usd_per_hour: float = 0.0  # Beside what is billed.
 
     def rest_usd_per_hour(self) -> float:
         """Return what an hour of waiting is billed: that of the floor."""
@@ -140,6 +141,7 @@ class Values:
         launched = self._at(after_XJ, slack_J - terms.overhead_hours).reshape(5, BINS, SLACKS)
         waited_J = slack_J - hours * (1.0 - terms.floor_share)
         waited = self._at(after_XJ, waited_J).reshape(5, BINS, SLACKS) + rest_usd
+        waited += terms.waiting_usd_per_hour * hours
         waited = np.where(waited_J >= terms.overhead_hours, waited, missed)
         counts = self._late_ticks is None or ticks_left <= self._late_ticks
         time_usd = terms.value_of_time_usd_per_hour * hours if counts else 0.0

@@ -13,25 +13,28 @@ from dataclasses import replace
 import numpy as np
 
 from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered
-from .spot_solving import Solving
 from .spot_values import HELD, NONE_DOWN, NONE_UP, OD_DOWN, OD_UP, state_of
+from .spot_waiting import IMPATIENCE, Waiting
 
-IMPATIENCE = 0.05  # Of the spot price: at equal cost a job is done sooner.
-RELUCTANCE = 1.5  # Of a launch: hazards are believed, overheads are known.
+RELUCTANCE = 2.5  # Of a launch: hazards are believed, overheads are known.
 
 
-class Weighing(Solving):
+class Weighing(Waiting):
     """Prices actions by one tick of each and the values after it."""
 
     def _weighed(self, tick: int, left: float, current: Action, up_P: np.ndarray) -> list[Considered]:
-        """Return every action, on-demand first."""
+        """Return every action, on-demand first.
+
+        What lives is not given up to wait, and a late job is not left undone for a tie.
+        """
         spots, best = self._spots(tick, left, current, up_P)
         found = [self._on_demand(tick, left, current, best), *spots]
         if self.promise.floor_share >= 1.0:
             return found[:1]  # All nodes stay on on-demand.
-        alone = current == NOTHING and len(self.pools) == 1 and not self._may_be_late
-        if best is None or alone:  # What lives is not given up, and a late job is not left undone for a tie.
+        if best is None or (current == NOTHING and len(self.pools) == 1 and not self._may_be_late):
             found.append(self._wait(tick, left, current, best))
+        elif current == NOTHING:
+            found += self._wait_beside(tick, left, current, best, up_P, min(each.cost_usd for each in spots))
         return [replace(each, may_be_late=True) for each in found] if self._may_be_late else found
 
     def _rest_state(self, on_demand: bool, best: int | None) -> int:
@@ -79,7 +82,8 @@ class Weighing(Solving):
         if len(self.pools) == 1:
             return 0.0
         age_bin, overhead = int(self._ages.bins_P[pool]), self.promise.overhead_hours
-        launches = (owed >= overhead) + 1.0 - self._stay[1][pool, age_bin]
+        stay_hours = min(float(self._stay_PB[pool, age_bin]), left)
+        launches = (owed >= overhead) - stay_hours * self._losses_per_hour  # Else others are lost.
         near = self._after_spot(pool, 0.0, tick, left)
         slack_usd = max(self._after_spot(pool, overhead, tick, left) - near, 0.0)
         launch_usd = min(slack_usd, overhead * self.on_demand)  # Its hours are billed, its slack is gone.
@@ -91,17 +95,36 @@ class Weighing(Solving):
         price = self.prices[self.pools[pool]]
         if current[0] == SPOT:
             held = self.pools.index(str(current[1]))
-            both = min(self._stay[0][pool, age_bin], self._stay[0][held, int(self._ages.bins_P[held])])
+            both = min(self._stay_PB[pool, age_bin], self._stay_PB[held, int(self._ages.bins_P[held])])
             return float((price - self.prices[self.pools[held]]) * both * (1.0 - self.promise.floor_share))
         dearer = price - self._market.usd_per_hour
-        stay = (self._short_stay if dearer > 0 else self._stay)[0][pool, age_bin]
+        stay = (self._short_stay_PB if dearer > 0 else self._stay_PB)[pool, age_bin]
         return float(dearer * stay * (1.0 - self.promise.floor_share))
 
     def _wait(self, tick: int, left: float, current: Action, best: int | None) -> Considered:
-        promise, owed = self.promise, self.owed(NOTHING, current)
         state = self._rest_state(False, best)
-        burnt = promise.tick_hours - promise.floor_share * (promise.tick_hours - owed)
-        after = self._after(tick, state, self._slack(tick, left) - burnt)
-        usd_per_hour = self.usd_per_hour(NOTHING) + IMPATIENCE * self._market.usd_per_hour
-        cost = usd_per_hour * promise.tick_hours + after
-        return Considered(NOTHING, cost, promise.safe_to_wait(tick, left, owed))
+        after = self._after(tick, state, self._slack(tick, left) - self._burnt(current))
+        return self._waiting(self._resting_tick_usd() + after, tick, left, current)
+
+    def _wait_beside(
+        self, tick: int, left: float, current: Action, best: int, up_P: np.ndarray, best_usd: float
+    ) -> list[Considered]:
+        """Return waiting for a cheaper pool than the best that is up, where it is weighed."""
+        owed = self._owed(self.pools[best], current)
+        by_usd = self._waited_usd(best, owed, tick, left, self._burnt(current), up_P)
+        if by_usd is None:
+            return []
+        spot_usd = self.usd_per_hour((SPOT, self.pools[best])) * self.promise.tick_hours
+        return [self._waiting(best_usd + self._resting_tick_usd() - spot_usd + by_usd, tick, left, current)]
+
+    def _burnt(self, current: Action) -> float:
+        """Return the slack that a tick of waiting burns."""
+        promise = self.promise
+        return promise.tick_hours - promise.waited_hours(self.owed(NOTHING, current))
+
+    def _resting_tick_usd(self) -> float:
+        return (self.usd_per_hour(NOTHING) + IMPATIENCE * self._market.usd_per_hour) * self.promise.tick_hours
+
+    def _waiting(self, cost_usd: float, tick: int, left: float, current: Action) -> Considered:
+        safe = self.promise.safe_to_wait(tick, left, self.owed(NOTHING, current))
+        return Considered(NOTHING, float(cost_usd), safe)
