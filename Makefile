@@ -36,10 +36,12 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports
 
-# What kills processes and what drives whole services runs alone; all else by file on several cores.
+# By file on several cores. The whole demos run alone: they are real markets at many times their speed, and what
+# loads the machine beside them takes hours from theirs.
 unit: $(STAMP)
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --durations=25 --ignore tests/crash --ignore tests/e2e $(ARGS)
-	$(BIN)/pytest --durations=25 tests/crash tests/e2e $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --durations=25 --ignore tests/crash --ignore tests/e2e $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --durations=25 --deselect tests/e2e/test_demo_whole.py tests/crash tests/e2e $(ARGS)
+	$(BIN)/pytest --durations=5 tests/e2e/test_demo_whole.py $(ARGS)
 
 # Browser tests drive the system's Chromium. Where it is missing and apt is usable, it is installed;
 # where it is not, those tests skip by name, and fail when CI=true.

@@ -53,6 +53,15 @@ def allotted(
     """
     if not job.splits:
         return None
+    if job.soft or job.floor_nodes:
+        what = "lateness at a price" if job.soft else "on-demand floor"
+        line = "deadline_kind" if job.soft else "floor_nodes"
+        return Allotted(
+            found=None,
+            refused=f"To deal nodes out over pools knows no {what}, which this job states.",
+            fix=f"Leave {line} out to see one.",
+            seed=seed,
+        )
     try:
         found = split(job, _pieces(job, options), scenarios=draws, seed=seed, from_at=as_of, courses=courses)
     except LowtideError as why:

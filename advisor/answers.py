@@ -10,11 +10,12 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, ClassVar
 
 from .answers_allocation import AllocationOut
 from .answers_portfolio import CommitmentOut, FailoverOut, FloorOut, IntervalLawOut, RunPriceOut
 from .answers_standing import Answer, FigureOut, GradeOut, ScreeningOut, SensitivityOut, SpreadOut
+from .unsaid import LeavesOut
 
 
 class PriceOut(Answer):
@@ -76,8 +77,10 @@ class FinishOut(Answer):
     p90: str
 
 
-class PartsOut(Answer):
+class PartsOut(LeavesOut, Answer):
     """The effective price in its parts, USD per useful GPU-hour."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"late"})
 
     price: float
     stall: float
@@ -89,6 +92,7 @@ class PartsOut(Answer):
     on_demand: float
     notice: float
     refund: float  # 0 or less.
+    late: float | None = None  # Of a soft deadline alone: what hours after it count.
 
 
 class SitingWayOut(Answer):
@@ -131,8 +135,10 @@ class SitingOut(Answer):
     rejected: list[RejectedSitingOut]
 
 
-class OptionOut(Answer):
+class OptionOut(LeavesOut, Answer):
     """One ranked pool."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"late_hours", "late_usd"})
 
     rank: int
     pool_id: str
@@ -169,6 +175,8 @@ class OptionOut(Answer):
     p_deadline: float | None
     p_budget: float | None
     meets_deadline: bool
+    late_hours: SpreadOut | None = None  # After a soft deadline; of no other.
+    late_usd: float | None = None  # What they count on average; in the effective price, not in the cost.
     notice_s: float
     no_notice: bool
     jurisdiction: str | None

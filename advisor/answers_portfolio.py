@@ -4,8 +4,10 @@ commitments, the list to fail over along, and the on-demand floor."""
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from .answers_standing import Answer
+from .unsaid import LeavesOut
 
 
 class RunPriceOut(Answer):
@@ -79,12 +81,15 @@ class FloorStepOut(Answer):
     usd_per_point: float | None
 
 
-class FloorOut(Answer):
+class FloorOut(LeavesOut, Answer):
     """Nodes to keep on on-demand for the deadline; a gang keeps none or all, and may leave until an hour."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"demanded_nodes"})
 
     splits: bool
     nodes: int
     on_demand_nodes: int
+    demanded_nodes: int | None = None  # By the job; None where it demands none.
     marginal_usd: float
     over_none_usd: float
     p_deadline: float

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from trainer.runlog import RunLog
+
 from .cloud import Strike
 
+LAUNCHER = "launcher"  # The node that the launcher's own events are of.
 DONE, FAILED_CHECK, STOPPED_ON_PURPOSE = 0, 5, 75  # Exit codes of the trainer.
 
 
@@ -70,6 +73,29 @@ class AttemptEnd:
             step=steps[-1] if steps else 0, weights_sha256=hashes[-1] if hashes else None,
         )  # fmt: skip
 
+    @classmethod
+    def recorded(
+        cls, offer: Offer, said: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]
+    ) -> AttemptEnd | None:
+        """Read it from what the launcher wrote at the time; None where it wrote no end."""
+        codes = [event["exit_code"] for event in said if event["event"] == "ended"]
+        return cls.of(offer, codes[-1], struck(said), events) if codes else None
+
+    def write(self, log: RunLog) -> None:
+        """Write down how it ended, a loss first."""
+        if self.reason == "preempted" and self.strike is not None:
+            strike = self.strike
+            how = {"with_notice": strike.with_notice, "signal": strike.signal, "phase": strike.phase}
+            log.write("preempted", pool_id=self.offer.pool_id, **how)
+        self.write_end(log)
+
+    def write_end(self, log: RunLog) -> None:
+        """Write the `ended` event alone."""
+        log.write(
+            "ended", reason=self.reason, exit_code=self.exit_code, step=self.step,
+            weights_sha256=self.weights_sha256,
+        )  # fmt: skip
+
     @property
     def reason(self) -> str:
         """The word of the `ended` event. A trainer that finished under notice has finished."""
@@ -78,6 +104,13 @@ class AttemptEnd:
         if self.strike is not None:
             return "preempted"
         return "stopped" if self.exit_code == STOPPED_ON_PURPOSE else "failed"
+
+
+def struck(said: Sequence[Mapping[str, Any]]) -> Strike | None:
+    """Return the loss that a launcher wrote down, if it did."""
+    losses = [event for event in said if event["event"] == "preempted"]
+    how = [{name: event[name] for name in ("with_notice", "signal", "phase")} for event in losses]
+    return Strike(**how[-1]) if how else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ def case_renderable(answer: CaseAnswer) -> Group:
         table.add_row(Text(each.name), *_cells(each, answer.case.case.against))
     job, best = answer.case.job, answer.compared[0]
     value = answer.case.job.value_of_time_usd_per_hour
+    counted = "late" if answer.case.job.deadline_kind == "soft" else "without capacity"
     return Group(
         Text(
             f"Case {answer.case.case.name}: {job.gpus} GPUs, {fmt.hours(job.useful_hours)} of useful work. "
@@ -54,7 +55,7 @@ def case_renderable(answer: CaseAnswer) -> Group:
         table,
         Text(
             "Means with P10 – P90; a wait is drawn as likely to end in any hour as in any other. "
-            f"In all: mean money, and {fmt.usd_per_hour(value)} for each hour without capacity. "
+            f"In all: mean money, and {fmt.usd_per_hour(value)} for each hour {counted}. "
             f"Saved: against {answer.case.case.against}."
         ),
         Text("\n".join([best.name, *(f"   · {why}" for why in best.option.reasons)])),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -37,13 +37,15 @@ class RunCalls:
         lost_pool_id: str | None = None,
         as_of: When = None,
         unavailable: Sequence[str] = (),
+        capacity: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
-        """Ask where the rest of a run goes."""
+        """Ask where the rest of a run goes; `capacity` tells nodes that can be had, by spot pool."""
         body = {
             "lost_pool_id": lost_pool_id,
             "attempt": attempt,
             "as_of": written(as_of),
             "unavailable": list(unavailable),
+            **({"capacity": dict(capacity)} if capacity else {}),
         }
         return self._post(f"/v1/runs/{part(run_id)}/next-pool", body)
 

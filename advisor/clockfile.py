@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,5 +21,12 @@ def clock_body(clock: RunClock) -> dict[str, Any]:
 
 def write_clock(clock: RunClock, path: Path) -> Path:
     """Write the trainer's clock file."""
-    path.write_text(json.dumps(clock_body(clock), indent=2) + "\n")
-    return path
+    half = path.with_name(f"{path.name}.part")  # A full disk or a kill must not take the clock of a run.
+    half.write_text(json.dumps(clock_body(clock), indent=2) + "\n")
+    return half.replace(path)
+
+
+def read_clock(path: Path) -> RunClock:
+    """Read a clock file."""
+    written = json.loads(path.read_text())
+    return RunClock.of(written, datetime.fromisoformat(written["wall_origin_at"]))

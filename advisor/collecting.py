@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,9 @@ from collector.ingest import IngestReport, Progress
 from collector.store import Store
 from model.errors import ImpossibleInput
 
-from .collect_answers import due_at, source_answer, superseded, unread_answer
+from .collect_answers import source_answer, superseded, unread_answer
 from .collect_request import asked_jobs
+from .collect_timetable import timetable
 from .wire import CollectRequest
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 GRACE_S = 8.0  # How long a stopping service waits for batches under way.
 RETRY_S = 900.0  # When a source is asked again that could not be read, where its cadence is longer.
-LISTING_S = 3600.0  # How often list prices are given to pools that live feeds made known.
-TENDING_S = 300.0  # How often the days of a large store are added up.
 GAPS_OF = timedelta(days=90)
 Told = Callable[[Mapping[str, Any]], None]
 
@@ -143,26 +141,11 @@ class Collecting:
         if not self._config.feeds:
             return []
         from collector.feeds import jobs
-        from collector.schedule import Schedule, Timed
+        from collector.schedule import Schedule
 
         planned, now = jobs(self._config), self._clock()
-        states = self._store.source_states(now)
-        timed = [
-            Timed(
-                job_id=job.job_id, every_s=job.cadence_s, jitter_s=job.jitter_s,
-                due_at=due_at(job, states, now), run=partial(self._pass, job),
-            )
-            for job in planned
-        ]  # fmt: skip
-        listing = Timed(
-            job_id="list-prices", every_s=LISTING_S, jitter_s=0, due_at=now + timedelta(minutes=2),
-            run=lambda: self._tell(collect_list_prices(self._store)),
-        )  # fmt: skip
-        tending = Timed(
-            job_id="day-ledger", every_s=TENDING_S, jitter_s=0, due_at=now + timedelta(minutes=1),
-            run=self._store.tend,
-        )  # fmt: skip
-        self._schedule = Schedule([*timed, listing, tending], now=self._clock, threads=threads)
+        timed = timetable(planned, self._store, now, self._pass, self._tell)
+        self._schedule = Schedule(timed, now=self._clock, threads=threads)
         self._schedule.start()
         return [job.job_id for job in planned]
 

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
@@ -23,27 +24,30 @@ from .settings import Settings, credentials, load_settings
 
 LOOPBACK = "127.0.0.1"
 START_S = 20.0
+PATIENCE_S = 600.0  # It is this very process: it is at work, however long it takes.
 GRACE_S = 2  # For answers under way when the verb is done.
 
 
 @contextmanager
 def connected(
-    *, url: str | None = None, store: str | None = None, sample: int | None = None
+    *, url: str | None = None, store: str | None = None, sample: int | None = None, keep: Path | None = None
 ) -> Iterator[Client]:
     """Yield a client.
 
     Args:
         url: Ask this service and no other.
         store: Open this file and ask no service that may be running.
-        sample: Use the embedded market of this seed, in memory; ask it as of `newest(client)`.
+        sample: Use the embedded market of this seed; ask it as of `newest(client)`.
+        keep: The file in which it is kept, and found again; in memory where None.
 
     Raises:
         EnvironmentTrouble: Nothing answers at `url`, or the store cannot be opened.
     """
     settings = load_settings(url=url, store=store)
     if sample is not None:
-        with open_service(None, tariffs=settings.tariffs) as service, answering(service) as client:
-            client.collect("sample", seed=sample)
+        with open_service(keep, tariffs=settings.tariffs) as service, answering(service) as client:
+            if newest(client) is None:
+                client.collect("sample", seed=sample)
             yield client
     elif store is None and (url is not None or _answers(settings)):
         with Client(settings.service_url, settings.token) as client:
@@ -85,7 +89,7 @@ def answering(service: Service) -> Iterator[Client]:
         )
         thread.start()
         try:
-            with Client(service.url) as client:
+            with Client(service.url, timeout_s=PATIENCE_S) as client:
                 _wait_until(server)
                 yield client
         finally:

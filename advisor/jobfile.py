@@ -133,7 +133,7 @@ def _toml(raw: bytes, name: str) -> dict[str, Any]:
         raise ImpossibleInput(
             f"{name} is not UTF-8 text (byte {wrong.start}).", fix="Save the job file as UTF-8."
         ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise ImpossibleInput(
             f"{name} is not TOML: {wrong}.", fix="Correct that line; examples/llm-30b.toml is a pattern."
         ) from None

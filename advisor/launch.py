@@ -10,7 +10,6 @@ It decides nothing: pools are chosen by the service, machines are given and take
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Callable
@@ -21,13 +20,15 @@ from typing import Any
 from model.errors import CheckFailed, EnvironmentTrouble
 from trainer.runlog import RunLog, environment, read_spool, ship_spool, spool_path
 
-from .attempts import FAILED_CHECK, AttemptEnd, Offer, RunOutcome, Service, Situation
+from .attempts import FAILED_CHECK, LAUNCHER, AttemptEnd, Offer, RunOutcome, Service, Situation
 from .clockfile import clock_body, write_clock
 from .cloud import Cloud, Lease, Machine, Strike
 from .executor import NODE, Executor, Start
 from .forwarding import Forwarder, Warner
 from .outbox import Answer, Outbox, Send, insist
 from .progress import RunClock
+from .room import Room
+from .taking_up import left_off
 
 FAILURES_IN_A_ROW = 3  # Without a new step between them; then a person has to look.
 TICK_S = 0.02
@@ -63,12 +64,10 @@ class Launcher:
         send: Send = ship_spool, patience_s: float = 600.0,
     ) -> None:  # fmt: skip
         self._client, self._cloud, self._executor = client, cloud, executor
-        self._clock, self._room, self._patience_s = clock, room, patience_s
+        self._clock, self._room, self._patience_s = clock, Room(room), patience_s
         self._now, self._sleep, self._watch = now, sleep, watch
-        self._spool = room / "spool"
-        self._spool.mkdir(parents=True, exist_ok=True)
-        self._clock_file = write_clock(clock, room / "clock.json")
-        self._forwarder = Forwarder(self._spool, NODE, warner)
+        write_clock(clock, self._room.clock_file)
+        self._forwarder = Forwarder(self._room.spool, NODE, warner)
         self._outbox = Outbox(client.base_url, client.token, send=send)
         self._run_id = ""
         self._ends: list[AttemptEnd] = []
@@ -81,11 +80,29 @@ class Launcher:
             CheckFailed: Checkpoints exist and none of them is valid.
             LauncherTaken: This process got a notice (SIGTERM); the trainer had it too, and has ended.
         """
-        with self._forwarder:
-            return self._run(recommendation_id, rank)
+        with self._room.held(), self._forwarder:
+            return self._go_on(self._open(recommendation_id, rank))
 
-    def _run(self, recommendation_id: str, rank: int) -> RunOutcome:
-        offer, awaited_from = self._open(recommendation_id, rank), self._now()
+    def take_up(self) -> RunOutcome:
+        """Bring the run of this room to its end, whose launcher died; its clock has gone on meanwhile.
+
+        Raises:
+            ImpossibleInput: Nothing was begun in the room, or it has been moved since.
+            EnvironmentTrouble, CheckFailed, LauncherTaken: As `run` says.
+        """
+        with self._room.held(), self._forwarder:
+            self._ends = left_off(self._room)
+            last = self._ends[-1]
+            self._run_id = last.offer.plan["run_id"]
+            logs = self._room.run_logs()
+            self._outbox.add(*logs)
+            self._outbox.close(*logs)
+            if last.reason == "done":
+                return self._over()
+            return self._go_on(self._next_offer(last.offer, lost=None, refused=[]))
+
+    def _go_on(self, offer: Offer) -> RunOutcome:
+        awaited_from = self._now()
         refused: list[str] = []  # Pools that had no capacity since the last loss.
         while True:
             lease = self._cloud.request(offer.pool_id, self._market_now())
@@ -97,18 +114,21 @@ class Launcher:
             end = self._attempt(offer, lease, awaited_from)
             self._forwarder.is_at_work = False
             if end.reason == "done":
-                self._insist(self._outbox.flush)
-                return RunOutcome(run_id=self._run_id, ends=tuple(self._ends))
+                return self._over()
             self._forwarder.leave_if_taken()
             self._refuse_to_go_round_in_circles()
             awaited_from, refused = self._now(), []
             offer = self._next_offer(offer, lost=offer.pool_id if end.strike else None, refused=refused)
 
+    def _over(self) -> RunOutcome:
+        self._insist(self._outbox.flush)
+        return RunOutcome(run_id=self._run_id, ends=tuple(self._ends))
+
     def _market_now(self) -> datetime:
         return self._clock.market_at(self._now())
 
     def _open(self, recommendation_id: str, rank: int) -> Offer:
-        stores = {"local_dir": str((self._room / "checkpoints").resolve())}
+        stores = {"local_dir": str(self._room.checkpoints)}
         clock = clock_body(self._clock)
         opened = self._insist(
             lambda: self._client.open_run(recommendation_id, rank=rank, stores=stores, clock=clock)
@@ -138,12 +158,13 @@ class Launcher:
         return insist(ask, patience_s=self._patience_s, sleep=self._sleep)
 
     def _attempt(self, offer: Offer, lease: Lease, awaited_from: datetime) -> AttemptEnd:
-        log = RunLog(self._spool, self._run_id, offer.attempt, "launcher", clock=self._now)
-        logs = (spool_path(self._spool, offer.attempt, NODE), log.path)
+        plan = self._room.keep(offer)  # Before any event of it, or a later launcher could not speak for it.
+        log = RunLog(self._room.spool, self._run_id, offer.attempt, LAUNCHER, clock=self._now)
+        logs = (spool_path(self._room.spool, offer.attempt, NODE), log.path)
         self._outbox.add(*logs)
         awaited_s = (self._now() - awaited_from).total_seconds()
         log.write("waiting", seconds=max(awaited_s, 0.0), reason=f"until a machine in {offer.pool_id}")
-        machine = self._executor.start(self._start(offer))
+        machine = self._executor.start(self._start(offer, plan))
         log.write(
             "started", pool_id=offer.pool_id, environment=environment(), pid=machine.pid,
             world_size=offer.plan["nodes"]["count"],
@@ -159,17 +180,11 @@ class Launcher:
             self._outbox.try_flush()
         return end
 
-    def _start(self, offer: Offer) -> Start:
-        text = json.dumps(offer.plan, indent=2, ensure_ascii=False) + "\n"
-        (self._room / "plan.json").write_text(text)  # The one in force.
-        plan = self._room / "plans" / f"attempt-{offer.attempt}.json"
-        plan.parent.mkdir(exist_ok=True)
-        plan.write_text(text)
-        log = self._log_of(offer)
-        return Start(attempt=offer.attempt, plan=plan, spool=self._spool, clock=self._clock_file, log=log)
-
-    def _log_of(self, offer: Offer) -> Path:
-        return self._room / "logs" / f"attempt-{offer.attempt}.log"
+    def _start(self, offer: Offer, plan: Path) -> Start:
+        return Start(
+            attempt=offer.attempt, plan=plan, spool=self._room.spool,
+            clock=self._room.clock_file, log=self._room.log_of(offer.attempt),
+        )  # fmt: skip
 
     def _watch_over(self, offer: Offer, lease: Lease, machine: Machine) -> Strike | None:
         while True:
@@ -193,21 +208,16 @@ class Launcher:
 
     def _close(self, log: RunLog, offer: Offer, exit_code: int, strike: Strike | None) -> AttemptEnd:
         """Write down how the attempt ended; what it had reached is read from the node's spool."""
-        events = read_spool(spool_path(self._spool, offer.attempt, NODE))
+        events = read_spool(spool_path(self._room.spool, offer.attempt, NODE))
         end = AttemptEnd.of(offer, exit_code, strike, events)
-        if end.reason == "preempted" and strike is not None:
-            how = {"with_notice": strike.with_notice, "signal": strike.signal, "phase": strike.phase}
-            log.write("preempted", pool_id=offer.pool_id, **how)
-        log.write(
-            "ended", reason=end.reason, exit_code=exit_code, step=end.step, weights_sha256=end.weights_sha256
-        )
+        end.write(log)
         log.close()
         self._ends.append(end)
         return end
 
     def _refuse_to_go_round_in_circles(self) -> None:
         last = self._ends[-1]
-        log = self._log_of(last.offer)
+        log = self._room.log_of(last.offer.attempt)
         if last.exit_code == FAILED_CHECK:
             raise CheckFailed(f"The trainer stopped with exit 5: {_last_line(log)}", fix=f"Read {log}.")
         recent = self._ends[-FAILURES_IN_A_ROW:]

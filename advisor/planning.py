@@ -57,6 +57,7 @@ class Placement:
     interval_s: float  # Between full saves.
     fallbacks: tuple[str, ...]  # Pool keys, best first.
     light_every_s: float | None = None  # Between saves of any kind, where some are light.
+    on_demand_nodes: int | None = None  # Of the nodes; None: all in an on-demand pool, in others the floor.
 
     @classmethod
     def of_option(cls, option: Option, fallbacks: tuple[str, ...]) -> Placement:
@@ -118,7 +119,7 @@ def make_plan(
         job=PlanJob(name=job.name, gpus=job.gpus, useful_hours=job.useful_hours, state_bytes=job.state_bytes),
         pool=plan_pool(placement.pool),
         fallbacks=tuple(plan_pool(Pool.parse(key)) for key in placement.fallbacks),
-        nodes=_nodes(placement),
+        nodes=_nodes(job, placement),
         checkpoint=_checkpoint(job, placement),
         stores=stores,
         notice=_notice(placement.pool.provider, nominal_notice_s, on_its_pool=on_its_pool),
@@ -158,14 +159,19 @@ def plan_pool(pool: Pool) -> PlanPool:
     )
 
 
-def _nodes(placement: Placement) -> PlanNodes:
-    on_demand = placement.pool.capacity_type is CapacityType.ON_DEMAND
+def _nodes(job: Job, placement: Placement) -> PlanNodes:
+    kind = placement.pool.capacity_type
+    on_demand = job.floor_of(placement.nodes, on_spot=kind is CapacityType.SPOT)
+    if kind is CapacityType.ON_DEMAND:
+        on_demand = placement.nodes
+    if placement.on_demand_nodes is not None:
+        on_demand = placement.on_demand_nodes
     return PlanNodes(
         count=placement.nodes,
         gpus_per_node=placement.gpus_per_node,
         min=placement.nodes,
         max=placement.nodes,
-        on_demand_floor=placement.nodes if on_demand else 0,
+        on_demand_floor=on_demand,
     )
 
 

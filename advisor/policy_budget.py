@@ -32,6 +32,6 @@ def budget_words(asked: Asked, best: Alternative) -> list[str]:
     if not best.over_budget_usd:
         return [f"{spent}; the rest is expected to stay within it."]
     least = "at least " if asked.left.value_of_time_usd_per_hour else ""
-    first = "; the deadline goes first" if asked.left.deadline_at else ""
+    first = "; the deadline goes first" if asked.left.deadline_at and not asked.job.soft else ""
     over = f"go over budget by {least}{fmt.usd(best.over_budget_usd)}{first}"
     return [f"{spent}; the rest is expected to {over}."]

@@ -18,11 +18,13 @@ from model.deciding import Policy
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType
+from model.placement import spot_nodes_of
 from model.policy_reasons import Alternative, Question, alternatives
-from model.spot_action import NOTHING, ON_DEMAND, Action
+from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action
 
-from .policy_asked import Asked, held, is_available, made, seen_by, ticks_left
-from .policy_field import Field, fields_of, nodes_of
+from .policy_asked import Asked, floor_alone, held, is_available, made, parts_of, seen_by, ticks_left
+from .policy_field import Field, fields_of
+from .policy_lateness import Lateness
 from .policy_past import Past, past_of
 from .rules import sift
 from .steering import contenders
@@ -46,11 +48,19 @@ class Weighed:
     question: Question
     found: Sequence[Alternative]
     late_hours: float  # By how much even on-demand from now ends after the deadline; 0 where in time.
+    lateness: Lateness  # Expected after a soft deadline; empty where it is not.
 
     @property
     def best(self) -> Alternative:
         """What this field would do."""
         return self.found[0]
+
+    @property
+    def order(self) -> tuple[float, float, float]:
+        """What fields are compared by: in time first, then likelier, then cheaper; by money if soft."""
+        if self.lateness.soft:
+            return float(self.best.barred), 0.0, self.best.cost_usd
+        return self.late_hours, -self.best.p_on_time, self.best.cost_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +120,17 @@ class Desk:
         """
         market = self.market(asked.job, asked.as_of, asked.window, hold=hold)
         kept = contenders(market, asked.left, asked.here)
-        fields = fields_of(asked.left, kept, sides, here=asked.here, unavailable=asked.unavailable)
+        fields = fields_of(
+            asked.left, kept, sides, here=asked.here, unavailable=asked.unavailable, by_node=asked.by_node
+        )
         if not fields.fields:
             return _no_field(kept)
         spots = [pool for field in fields.fields for pool in field.spots.values()]
-        nodes = {pool.pool.key: nodes_of(asked.left, pool) for pool in spots}
+        nodes = {pool.pool.key: spot_nodes_of(asked.left, pool) for pool in spots}
         past = past_of(self._service.store, nodes, as_of=asked.as_of, window=asked.window)
         with self._lock:
             weighed = [self._weighed(asked, field, past) for field in fields.fields]
-        weighed.sort(key=lambda each: (each.late_hours, -each.best.p_on_time, each.best.cost_usd))
+        weighed.sort(key=lambda each: each.order)
         return Decided(chosen=weighed[0], others=tuple(weighed[1:]), past=past, left_out=fields.left_out)
 
     def answer_now(self, asked: Asked, sides: Sides) -> Decided | str:
@@ -140,22 +152,33 @@ class Desk:
             (policy.promise.ticks - ticks) * policy.promise.tick_hours,
             policy.promise.task_hours - work,
             current,
-            {key: is_available(asked, key, current, past) for key in field.spots},
+            {key: is_available(asked, key, current, past, field.spot_nodes) for key in field.spots},
         )
-        owed = asked.owed_hours if current != NOTHING else 0.0
-        policy.resume(question.now_h, current, owed, seen_by(field, past, current), field.egress_usd)
+        owed = field.overhead_hours if field.floor_nodes else 0.0  # Of a floor that does not run yet.
+        alone = floor_alone(asked, field)
+        if current != NOTHING or alone:
+            owed = asked.owed_hours
+        mix = asked.mix if current[0] == SPOT else None
+        history = seen_by(field, past, current, asked)
+        policy.resume(question.now_h, current, owed, history, field.egress_usd, mix)
+        policy.update_capacity(question.now_h, parts_of(asked, field, current))
         policy.update_budget(question.now_h, asked.budget_usd, asked.spent_usd or 0.0)
         question.of(policy)  # Works values out anew where it is time, once for all that is asked below.
         found = alternatives(policy, question, asked.hours_left)
-        if asked.holds and current == NOTHING:  # What lives elsewhere is not given up for waiting.
+        lives_elsewhere = asked.holds and current == NOTHING and not alone
+        if lives_elsewhere:  # It is not given up for waiting.
             found = [each for each in found if each.action != NOTHING]
-        return Weighed(field=field, policy=policy.trial(), question=question, found=found, late_hours=late)
+        return Weighed(
+            field=field, policy=policy.trial(), question=question, found=found, late_hours=late,
+            lateness=Lateness.of(policy, question, asked),
+        )  # fmt: skip
 
     def _policy(self, asked: Asked, field: Field, work: float, ticks: int, past: Past) -> Policy:
         """Return the policy of a run and a field: the one made before, where it still stands for it."""
         key = (
             asked.run_id, field.speed, tuple(sorted(field.spots)), round(field.on_demand_usd_per_hour, 6),
             round(field.overhead_hours, 4), round(asked.tick_hours(field), 6), round(asked.lag_hours, 4),
+            field.nodes,
         )  # fmt: skip
         policy = self._policies.get(key)
         if policy is None or policy.promise.ticks < ticks or policy.promise.task_hours < work - 1e-9:

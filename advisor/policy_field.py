@@ -7,8 +7,9 @@ their own, with the on-demand pool that stands behind its promise. Pure: statist
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import Any
 
 from model.cost import SideCosts
 from model.errors import LowtideError
@@ -34,6 +35,13 @@ class Field:
     on_demand_usd_per_hour: float
     overhead_hours: float  # Of a launch: restart, and the bytes on their way.
     egress_usd: Mapping[tuple[str, str], float]  # From where the run is, to each pool and to "od".
+    nodes: int = 1  # Of the gang, where its pools are of one machine; else prices alone tell.
+    floor_nodes: int = 0  # Of these, on on-demand throughout.
+
+    @property
+    def spot_nodes(self) -> int:
+        """How many a pool has to have for the gang."""
+        return self.nodes - self.floor_nodes
 
     def work_hours(self, left: Job) -> float:
         """Return what is left of a job, in hours of this field's machines."""
@@ -59,7 +67,13 @@ def gang_usd_per_hour(job: Job, seen: PoolStatistics) -> float:
 
 
 def fields_of(
-    job: Job, kept: Sequence[PoolStatistics], sides: Sides, *, here: Pool, unavailable: Collection[str]
+    job: Job,
+    kept: Sequence[PoolStatistics],
+    sides: Sides,
+    *,
+    here: Pool,
+    unavailable: Collection[str],
+    by_node: bool = False,
 ) -> Fields:
     """Return the fields of what is left of a job.
 
@@ -69,22 +83,44 @@ def fields_of(
         sides: What a move to each costs from where the run is.
         here: Where it is, or was.
         unavailable: On-demand pools among these were refused and stand behind no promise.
+        by_node: Nodes are told apart: then a field is of one machine in one region, for its nodes on spot
+            and on on-demand are one gang.
     """
     left_out: dict[str, str] = {}
-    by_speed: dict[float, list[tuple[PoolStatistics, SideCosts]]] = {}
+    alike: dict[tuple[Any, ...], list[tuple[PoolStatistics, SideCosts]]] = {}
     for seen in kept:
         try:
             side = sides(seen)
         except LowtideError as why:
             left_out[seen.pool.key] = why.seen
             continue
-        by_speed.setdefault(job.throughput[seen.sku.gpu_model], []).append((seen, side))
+        one_gang = (seen.pool.provider, seen.pool.region, seen.sku.name) if by_node else ()
+        alike.setdefault((job.throughput[seen.sku.gpu_model], *one_gang), []).append((seen, side))
     found = []
-    for speed, sited in sorted(by_speed.items(), reverse=True):
+    for (speed, *_), sited in sorted(alike.items(), key=lambda each: each[0], reverse=True):
         made = _field(job, speed, sited, here, unavailable, left_out)
         if made:
-            found.append(made)
-    return Fields(fields=tuple(found), left_out=left_out)
+            found.append(_counted(job, made) if by_node else made)
+    return Fields(fields=tuple(_nearest(found, here) if by_node else found), left_out=left_out)
+
+
+def _counted(job: Job, found: Field) -> Field:
+    """Return a field of one machine with its nodes."""
+    nodes = nodes_of(job, found.on_demand)
+    return replace(found, nodes=nodes, floor_nodes=job.floor_of(nodes, on_spot=True))
+
+
+def _nearest(found: Sequence[Field], here: Pool) -> list[Field]:
+    """Return the cheapest fields, that of the run among them: each takes a solve."""
+    kept = sorted(
+        found,
+        key=lambda each: (
+            here.key not in each.spots and here != each.on_demand.pool,
+            min(each.prices.values()) / each.speed,
+            each.on_demand.pool.key,
+        ),
+    )
+    return kept[:MOST_POOLS]
 
 
 def _field(

@@ -31,6 +31,7 @@ class Past:
     up: Mapping[str, Bools]  # By pool key, of any length, the newest last.
     tick_hours: float
     asked_for_fewer: int  # Pools whose probes asked for fewer machines than the job takes.
+    fewer: frozenset[str] = frozenset()  # Their keys: what they say of the whole gang is taken, not seen.
 
     @property
     def hours(self) -> float:
@@ -83,8 +84,8 @@ def past_from(
         key = each.place.pool
         share = min(nodes[key] / asked.get(key, 1), 1.0) if nodes[key] > 1 else 1e-6  # One is any at all.
         up[key] = _resampled(each, share, tick, now_hour)
-    fewer = sum(asked.get(key, 1) < nodes[key] for key in up)
-    return Past(up=up, tick_hours=tick, asked_for_fewer=fewer)
+    fewer = frozenset(key for key in up if asked.get(key, 1) < nodes[key])
+    return Past(up=up, tick_hours=tick, asked_for_fewer=len(fewer), fewer=fewer)
 
 
 def _resampled(pool: Watched, share: float, tick_hours: float, now_hour: float) -> Bools:

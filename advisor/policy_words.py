@@ -10,24 +10,18 @@ from typing import Any
 
 from model.estimate import PoolStatistics
 from model.job import Job
-from model.policy_reasons import (
-    Alternative,
-    Threshold,
-    back_within,
-    comings_and_goings,
-    price_limits,
-    slack_hours,
-)  # fmt: skip
-from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action, cheapest
+from model.policy_reasons import Alternative, back_within, slack_hours
+from model.spot_action import NOTHING, ON_DEMAND, SPOT, Action
 
 from . import format as fmt
 from .answers import instant
 from .policy_asked import Asked
 from .policy_budget import NO_BUDGET, budget_told, budget_words
+from .policy_changes import WORDS, changes_told
 from .policy_desk import Decided, Weighed, pool_of
 from .policy_field import nodes_of
+from .policy_nodes import alternative_told, node_words, nodes_now, nodes_told
 
-WORDS = {SPOT: "spot", ON_DEMAND: "on_demand", None: "wait"}
 MOST_CHANGES = 4
 
 
@@ -38,6 +32,7 @@ class Told:
     target: PoolStatistics | None
     reasons: tuple[str, ...]
     decision: dict[str, Any]
+    nodes: tuple[int, int] | None = None  # To run, and on spot; None where nodes are not told apart.
 
 
 def told(decided: Decided, asked: Asked, *, solve: bool) -> Told:
@@ -50,29 +45,37 @@ def told(decided: Decided, asked: Asked, *, solve: bool) -> Told:
     """
     one = decided.chosen
     slack = slack_hours(one.policy, one.question, asked.hours_left)
-    changes = _changes(one, asked.left, solve)
+    changes = changes_told(one, asked.left, solve)
     decision = {
         **_frame("policy", None),
         "deadline": _deadline(one, asked.left),
         "late_hours": one.late_hours or None,
         "slack_hours": None if asked.left.deadline_at is None else slack,
         "on_demand_by": _by(asked, one, slack),
-        "alternatives": [_alternative(each, by) for each in (one, *decided.others) for by in each.found],
+        "alternatives": [
+            _alternative(each, by, asked) for each in (one, *decided.others) for by in each.found
+        ],
         "on_demand_throughout_usd": _steady_usd(one, asked),
         **budget_told(asked, one.best),
+        **one.lateness.told(one.best),
+        **nodes_told(asked, one),
         "changes": changes,
         "history_hours": decided.past.hours,
         "history_pools": len(decided.past.up),
     }
     reasons = (
         _first(one, asked),
+        *node_words(asked, one),
         *_next_best(one, asked),
+        *one.lateness.words(one.best, asked),
         *_slack_words(asked, one, slack),
         *budget_words(asked, one.best),
         *(change["words"] for change in changes[:MOST_CHANGES]),
         *_rests_on(decided, asked),
     )
-    return Told(target=decided.target, reasons=reasons, decision=decision)
+    nodes = nodes_now(one.field, one.best) if asked.by_node else None
+    alone = one.field.on_demand if nodes and nodes[0] and one.best.action == NOTHING else None
+    return Told(target=decided.target or alone, reasons=reasons, decision=decision, nodes=nodes)
 
 
 def by_estimates(why: str) -> dict[str, Any]:
@@ -92,6 +95,8 @@ def _frame(by: str, why_not: str | None) -> dict[str, Any]:
 def _deadline(one: Weighed, left: Job) -> str:
     if left.deadline_at is None:
         return "none"
+    if left.soft:
+        return "soft"
     return "late" if one.late_hours else "hard"
 
 
@@ -101,7 +106,8 @@ def _by(asked: Asked, one: Weighed, slack: float) -> str | None:
     return instant(asked.as_of + timedelta(hours=max(slack, 0.0)))
 
 
-def _alternative(one: Weighed, each: Alternative) -> dict[str, Any]:
+def _alternative(one: Weighed, each: Alternative, asked: Asked) -> dict[str, Any]:
+    soft = one.lateness.soft
     pool = pool_of(one, each.action)
     return {
         "action": WORDS[each.action[0]],
@@ -109,8 +115,10 @@ def _alternative(one: Weighed, each: Alternative) -> dict[str, Any]:
         "expected_cost_usd": each.cost_usd
         if each.cost_usd < 1e4 * one.field.on_demand_usd_per_hour
         else None,
-        "p_on_time": each.p_on_time,
+        "p_on_time": None if soft and each.p_on_time else each.p_on_time,  # Soft: whether is a choice.
         "safe": each.safe,
+        **({"expected_late_hours": one.lateness.of_one(each)} if soft else {}),
+        **alternative_told(asked, one, each),
     }
 
 
@@ -130,7 +138,9 @@ def _named(one: Weighed, action: Action) -> str:
 def _first(one: Weighed, asked: Asked) -> str:
     best = one.best
     cost = fmt.usd(best.cost_usd)
-    if one.late_hours and not best.p_on_time:
+    soft = one.lateness.soft
+    counted = ", lateness counted" if soft else ""
+    if one.late_hours and not best.p_on_time and not soft:
         return (
             f"Even on-demand from now is {fmt.hours(one.late_hours)} late for the deadline "
             f"{fmt.instant(asked.left.deadline_at)}; {_named(one, best.action)} ends soonest, for {cost}."
@@ -138,15 +148,15 @@ def _first(one: Weighed, asked: Asked) -> str:
     if best.action == NOTHING:
         instead = next((each for each in one.found if each.action[0] == ON_DEMAND), None)
         other = f" instead of {fmt.usd(instead.cost_usd)} on demand" if instead else ""
-        allows = "; the deadline allows the wait" if asked.left.deadline_at else ""
+        allows = "; the deadline allows the wait" if asked.left.deadline_at and not soft else ""
         chance = fmt.percent(back_within(one.policy, 1.0))
         return (
-            f"Waiting is expected to finish what is left for {cost}{other}{allows}. Spot is back within "
-            f"an hour with a chance of {chance}."
+            f"Waiting is expected to finish what is left for {cost}{counted}{other}{allows}. Spot is back "
+            f"within an hour with a chance of {chance}."
         )
-    kept = (
-        "" if asked.left.deadline_at is None else f", in time with a chance of {fmt.percent(best.p_on_time)}"
-    )
+    kept = f", in time with a chance of {fmt.percent(best.p_on_time)}"
+    if soft or asked.left.deadline_at is None:
+        kept = counted
     return f"{_named(one, best.action)} is expected to finish what is left for {cost}{kept}."
 
 
@@ -155,14 +165,15 @@ def _next_best(one: Weighed, asked: Asked) -> list[str]:
     best = one.best
     found = []
     risky = [each for each in one.found if not each.safe and each.action[0] == SPOT]
-    if risky and best.action[0] == ON_DEMAND and not one.late_hours:
+    soft = one.lateness.soft
+    if risky and best.action[0] == ON_DEMAND and not one.late_hours and not soft:
         spot = min(risky, key=lambda each: one.field.prices[str(each.action[1])])
         found.append(
             f"{_named(one, spot.action)} is cheaper by the hour, but if it is lost on-demand comes too late: "
             f"it meets the deadline {fmt.instant(asked.left.deadline_at)} only with a chance of "
             f"{fmt.percent(spot.p_on_time)}."
         )
-    safe = [each for each in one.found[1:] if each.safe]
+    safe = [each for each in one.found[1:] if each.safe or (soft and not each.barred)]
     for each in safe[:1]:
         more = fmt.usd(each.cost_usd - best.cost_usd)
         found.append(f"Next best: {_named(one, each.action)} at {fmt.usd(each.cost_usd)}, {more} more.")
@@ -174,49 +185,13 @@ def _slack_words(asked: Asked, one: Weighed, slack: float) -> list[str]:
         worth = asked.left.value_of_time_usd_per_hour
         paid = f"an hour counts {fmt.usd(worth)}" if worth else "time costs nothing but machines"
         return [f"The job states no deadline: {paid}."]
-    if one.late_hours:
+    if one.late_hours or one.lateness.soft:
         return []
     return [
         f"{fmt.hours(max(slack, 0.0))} of slack are left: on-demand has to start by "
         f"{fmt.instant(asked.as_of + timedelta(hours=max(slack, 0.0)))} at the latest, and is taken to be "
         "obtainable then."
     ]
-
-
-def _changes(one: Weighed, left: Job, solve: bool) -> list[dict[str, Any]]:
-    if one.late_hours or one.best.action != cheapest(one.question.of(one.policy.trial())).action:
-        return []  # Decided by the hour, within a tick of the deadline: no price changes that.
-    found = price_limits(one.policy, one.question, solve=solve)
-    found += comings_and_goings(one.policy, one.question)
-    return [_change(one, each, left) for each in found]
-
-
-def _change(one: Weighed, each: Threshold, left: Job) -> dict[str, Any]:
-    """Return a threshold as it is told, its price per machine as the market quotes it."""
-    usd = (
-        None if each.usd_per_hour is None else each.usd_per_hour / nodes_of(left, one.field.spots[each.pool])
-    )
-    pool = pool_of(one, each.becomes)
-    then = pool.pool.key if pool else "waiting"
-    at = f"{fmt.usd_per_hour(usd)} a machine (now {_price(one, each.pool)})"
-    words = {
-        "dearer": f"Above {at}, {each.pool} would give way to {then}.",
-        "cheaper": f"Below {at}, {each.pool} would be taken.",
-        "back": f"Were {each.pool} back, it would be taken.",
-        "lost": f"Were {each.pool} lost now, the answer would be {then}.",
-    }[each.what]
-    return {
-        "what": each.what,
-        "pool_id": each.pool,
-        "usd_per_machine_hour": usd,
-        "becomes_action": WORDS[each.becomes[0]],
-        "becomes_pool_id": pool.pool.key if pool else None,
-        "words": words,
-    }
-
-
-def _price(one: Weighed, pool_key: str) -> str:
-    return fmt.usd_per_hour(one.field.spots[pool_key].price_usd_per_hour)
 
 
 def _rests_on(decided: Decided, asked: Asked) -> Sequence[str]:

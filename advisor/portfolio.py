@@ -52,7 +52,7 @@ def portfolio(job: Job, options: Sequence[Option], rates: Rates, as_of: datetime
     """
     spot = [o for o in options if o.pool.capacity_type is CapacityType.SPOT]
     fixed = [o for o in options if o.pool.capacity_type is CapacityType.ON_DEMAND and not o.commitment]
-    lists = _lists(job, spot, rates, as_of) if spot else {}
+    lists = _lists(job, spot, rates, as_of) if spot and not job.floor_nodes else {}  # A list knows no floor.
     first = options[0] if options and options[0] in spot else None
     floor = floor_of(job, first.estimate, fixed[0].estimate if fixed else None) if first else None
     return Portfolio(failovers=lists, floor=floor)
@@ -61,8 +61,9 @@ def portfolio(job: Job, options: Sequence[Option], rates: Rates, as_of: datetime
 def _lists(job: Job, spot: Sequence[Option], rates: Rates, as_of: datetime) -> dict[str, Failover]:
     terms = Terms(
         work_hours=job.useful_hours,
-        value_usd_per_hour=job.value_of_time_usd_per_hour,
+        value_usd_per_hour=job.waiting_usd_per_hour,
         hours_to_deadline=hours_to_deadline(job, as_of),
+        late_usd_per_hour=job.late_usd_per_hour if job.soft else None,
         move=checkpoint_move(job, rates),
     )
     known = [found for found in (_candidate(job, option) for option in spot) if found]

@@ -196,6 +196,8 @@ def _predicted(found: Estimate, as_of: datetime) -> dict[str, Any]:
         "goodput": found.goodput,
         "p_deadline": found.p_deadline,
         "p_budget": found.p_budget,
+        "late_hours": spread_out(found.late_hours) if found.late_hours else None,
+        "late_usd": None if found.parts.late is None else found.parts.late * found.useful_gpu_hours,
         "parts": PartsOut(**{name: getattr(found.parts, name) for name in PartsOut.model_fields}),
         "on_demand_cost_usd": found.on_demand_cost_usd,
         "saving": found.saving,

@@ -57,6 +57,7 @@ def floor_out(found: Floor) -> FloorOut:
         splits=found.splits,
         nodes=found.nodes,
         on_demand_nodes=found.chosen.on_demand_nodes,
+        demanded_nodes=found.demanded or None,
         marginal_usd=found.chosen.marginal_usd,
         over_none_usd=found.over_none_usd,
         p_deadline=found.chosen.p_deadline,

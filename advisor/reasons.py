@@ -17,6 +17,7 @@ from model.sensitivity import Sensitivity
 from model.siting import Sited
 
 from . import format as fmt
+from .demand_words import floor_words, soft_words
 from .siting_words import brought_words, siting_reason
 
 MOVES = 0.01  # A price that may move less than this share is not spoken of.
@@ -44,8 +45,9 @@ def reasons_for(
 ) -> tuple[str, ...]:
     """Return the sentences for one option, most telling first."""
     told = [
-        _deadline(job, found, meets_deadline),
+        soft_words(job, found) if job.soft else _deadline(job, found, meets_deadline),
         _committed(found, commitment) if commitment else _price(found),
+        floor_words(job, found),
         *standing,
         _saving(found),
         _breakeven(found),
@@ -63,13 +65,14 @@ def reasons_for(
 
 
 def standing_words(
-    alike: float | None, apart: float | None, levers: Sensitivity, second: Pool
+    alike: float | None, apart: float | None, levers: Sensitivity, second: Pool, *, soft: bool = False
 ) -> tuple[str, ...]:
     """Return how sure the first place is, and what would cost it."""
     told = []
     if alike is not None and apart is not None:
+        how = ", lateness counted," if soft else " in time"
         told.append(
-            f"Cheapest in time in {fmt.percent(alike)} of the courses drawn where all pools fare alike, in "
+            f"Cheapest{how} in {fmt.percent(alike)} of the courses drawn where all pools fare alike, in "
             f"{fmt.percent(apart)} where each has luck of its own."
         )
     limits = [

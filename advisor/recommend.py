@@ -34,7 +34,7 @@ from .options import Option, Recommendation
 from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
 from .refine import Refine, refined
-from .rules import Rejection, nothing_left, sift
+from .rules import Rejection, nothing_left, refuse_floor, sift
 from .shortlist import LIKELY, SidesOf, shortlist
 from .sides import side_costs
 from .siting import TariffRates, sited_on
@@ -42,6 +42,7 @@ from .used import Shipped, figures_used
 
 __all__ = ["Option", "Recommendation", "Refine", "rank", "recommend"]
 
+NEVER_LATE = -2.0  # Below any chance: a soft deadline costs no option its place, its price does.
 REFINED = 10  # Options that are estimated once more, by whoever does it better.
 
 
@@ -82,6 +83,7 @@ def recommend(
     figures: dict[str, Shipped] = {}
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
+    refuse_floor(job, statistics)
     kept, rejected = sift(statistics, refusals, job, as_of)
     seer = foresight or Foresight(tariffs=tariffs)
     kept = [seer.under(seen) for seen in kept]
@@ -100,7 +102,7 @@ def recommend(
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
-    options = _numbered([*options, *map(_committed, ways)])
+    options = _numbered([*options, *map(as_option, ways)])
     options = [replace(option, siting=sited[option.pool]) for option in options]
     if not options:
         raise nothing_left(job, rejected)
@@ -147,7 +149,8 @@ def rank(
     return _numbered(options), failed
 
 
-def _committed(way: Way) -> Option:
+def as_option(way: Way) -> Option:
+    """Return a job on a commitment as an option, to be ranked beside the others."""
     return Option(
         rank=0,
         estimate=way.estimate,
@@ -183,7 +186,8 @@ def _against_next(job: Job, options: Sequence[Option], as_of: datetime) -> Sensi
     if len(options) < 2 or any(option.commitment for option in options[:2]):
         return None  # What a commitment costs does not move with the market.
     first, second = (Ranked(option.estimate, option.side) for option in options[:2])
-    return sensitivity(job, first, second, likely=LIKELY, from_at=as_of)
+    likely = NEVER_LATE if job.soft else LIKELY
+    return sensitivity(job, first, second, likely=likely, from_at=as_of)
 
 
 def _meets(found: Estimate) -> bool:
@@ -196,16 +200,18 @@ def _numbered(options: Sequence[Option]) -> list[Option]:
 
 
 def _order(option: Option) -> tuple[bool, float, str]:
-    return not option.meets_deadline, option.estimate.effective_usd_per_gpu_hour.mean, option.pool.key
+    late = not option.meets_deadline and option.estimate.late_hours is None  # Else lateness is in the price.
+    return late, option.estimate.effective_usd_per_gpu_hour.mean, option.pool.key
 
 
 def _explained(
     job: Job, options: list[Option], tariffs: Tariffs, levers: Sensitivity | None, beyond: Portfolio
 ) -> tuple[Option, ...]:
     placed = [_placed(option, tariffs) for option in options]
-    against = (
-        standing_words(placed[0].p_first, placed[0].p_first_apart, levers, placed[1].pool) if levers else ()
-    )
+    against: tuple[str, ...] = ()
+    if levers:
+        best, second = placed[:2]
+        against = standing_words(best.p_first, best.p_first_apart, levers, second.pool, soft=job.soft)
     return tuple(
         replace(
             option,

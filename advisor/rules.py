@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from model.errors import InsufficientHistory
+from model.errors import ImpossibleInput, InsufficientHistory
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Pool, PriceKind
-from model.placement import nodes_of
+from model.placement import nodes_of, spot_nodes_of
 from model.statistics import Refusal
 
 from . import format as fmt
@@ -77,7 +77,7 @@ def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None
 def quota(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     """The person's quota there does not hold one gang, or one node of work that scales."""
     most = job.constraints.quota_of(seen.pool.key)
-    wanted = 1 if job.elastic else nodes_of(job, seen)
+    wanted = 1 if job.elastic else spot_nodes_of(job, seen)
     if most is None or most >= wanted:
         return None
     for_what = "of work that scales" if job.elastic else "that the gang needs"
@@ -112,8 +112,21 @@ def no_discount(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     )
 
 
+def floor(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
+    """Nodes that stay on on-demand leave nothing for spot, or have no on-demand price beside it."""
+    nodes = nodes_of(job, seen)
+    kept = job.floor_of(nodes, on_spot=seen.pool.capacity_type is CapacityType.SPOT)
+    if not kept:
+        return None
+    if kept == nodes:
+        return f"The job keeps {job.floor_nodes} nodes on on-demand and takes {nodes} here: none is for spot."
+    if not seen.on_demand_usd_per_hour:
+        return f"The job keeps {kept} of {nodes} nodes on on-demand, and no on-demand price is known here."
+    return None
+
+
 RULES: tuple[Rule, ...] = (
-    gpu_model, provider, region, capacity_type, quota, no_price, stale_price, no_discount,
+    gpu_model, provider, region, capacity_type, quota, no_price, stale_price, no_discount, floor,
 )  # fmt: skip
 
 
@@ -136,6 +149,22 @@ def sift(
     kept.sort(key=lambda seen: seen.pool.key)
     rejected.sort(key=lambda each: each.pool.key)
     return kept, rejected
+
+
+def refuse_floor(job: Job, statistics: Sequence[PoolStatistics]) -> None:
+    """Refuse a floor of more nodes than the job takes anywhere.
+
+    Raises:
+        ImpossibleInput: With the most that it takes.
+    """
+    known = [seen for seen in statistics if seen.sku.gpu_model in job.throughput]
+    most = max((nodes_of(job, seen) for seen in known), default=job.floor_nodes)
+    if job.floor_nodes > most:
+        raise ImpossibleInput(
+            f"The job keeps {job.floor_nodes} nodes on on-demand, and takes {most} at most on any machine "
+            "that is known.",
+            fix=f"State floor_nodes of {most} or less.",
+        )
 
 
 def first_broken(seen: PoolStatistics, job: Job, as_of: datetime) -> Rejection | None:

@@ -38,6 +38,7 @@ def asked_of(
         spent_usd: What it was billed so far, where it has a budget and that is known.
     """
     overheads, interval_s = run.job.overheads, spot_interval_s(run)
+    mix, floor_alone = run.held_nodes() if holds else (None, False)
     lag_s = interval_s + overheads.pause_s + overheads.save_lag_s
     return Asked(
         run_id=run.row.run_id,
@@ -51,6 +52,8 @@ def asked_of(
         lag_hours=lag_s / SECONDS_PER_HOUR,
         unavailable=frozenset(unavailable),
         window=timedelta(hours=run.answer["window_hours"]),
+        mix=mix,
+        floor_alone=floor_alone,
         spent_usd=spent_usd,
     )
 
@@ -79,18 +82,27 @@ def owed_hours(run: RunState, as_of: datetime) -> float:
 
 def ordered(decided: Decided, asked: Asked, told: Told) -> Directive:
     """Return what a live run is told."""
-    unknown = all(each.question.current == NOTHING for each in (decided.chosen, *decided.others))
+    weighed = (decided.chosen, *decided.others)
+    unknown = not asked.floor_alone and all(each.question.current == NOTHING for each in weighed)
     if unknown and _may_stay(decided, asked):
         return Directive(word="continue", target=None, reason="Nothing is known against the present pool.")
     target = told.target
     if target is None:
         word = "wait"
-    elif target.pool == asked.here:
+    elif target.pool == asked.here and _same_nodes(decided, asked):
         return Directive(word="continue", target=None, reason=" ".join(told.reasons))
+    elif decided.chosen.best.action == NOTHING:  # The floor alone: the rest is let go, and next-pool says so.
+        target, word = None, "wait"
     else:
         steady = target.pool.capacity_type is CapacityType.ON_DEMAND
         word = ON_DEMAND_WORD if steady else "migrate"
     return Directive(word=word, target=target.pool if target else None, reason=" ".join(told.reasons))
+
+
+def _same_nodes(decided: Decided, asked: Asked) -> bool:
+    """Say whether what is decided for the present pool runs the nodes that run there."""
+    one = decided.chosen
+    return not asked.by_node or (one.best.action, one.best.mix) == (one.question.current, asked.mix)
 
 
 def _may_stay(decided: Decided, asked: Asked) -> bool:
@@ -116,7 +128,7 @@ def next_answer(
     decision: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the answer to next-pool, without an attempt yet."""
-    weighed = {each["pool_id"]: each for each in decision["alternatives"]}
+    weighed = {each["pool_id"]: each for each in reversed(decision["alternatives"])}  # The best of a pool.
     return {
         "run_id": run.row.run_id,
         "action": "start" if chosen else "wait",

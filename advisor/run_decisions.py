@@ -82,6 +82,13 @@ class RunDecisions(RunViews):
                     with suppress(LowtideError):
                         self._desk.decide(now, others, hold=PRICES_HOLD_AT_MOST)
 
+    def _next(self, run: RunState, asked: Asked) -> tuple[dict[str, Any], Placement | None]:
+        """Return the answer to next-pool, and where to start; None to wait."""
+        decided = self._desk.decide(asked, self._sides.of(run))
+        if isinstance(decided, str):
+            return self._by_estimates(run, asked, decided)
+        return self._by_policy(run, asked, decided)
+
     def _by_policy(
         self, run: RunState, asked: Asked, decided: Decided
     ) -> tuple[dict[str, Any], Placement | None]:
@@ -96,7 +103,7 @@ class RunDecisions(RunViews):
         if target is None:
             return answer, None
         option = next((each for each in options if each.pool == target.pool), None)
-        return answer, _placement(run, asked, target, option, options)
+        return answer, _placement(run, asked, target, option, options, found.nodes)
 
     def _by_estimates(self, run: RunState, asked: Asked, why: str) -> tuple[dict[str, Any], Placement | None]:
         """Return the answer to next-pool by estimates alone, and where to start."""
@@ -204,16 +211,30 @@ def _held(seen: PoolStatistics) -> PoolStatistics:
 
 
 def _placement(
-    run: RunState, asked: Asked, target: PoolStatistics, option: Option | None, options: Sequence[Option]
+    run: RunState,
+    asked: Asked,
+    target: PoolStatistics,
+    option: Option | None,
+    options: Sequence[Option],
+    nodes: tuple[int, int] | None,
 ) -> Placement:
-    """Return where to start; a pool that could not be estimated saves as spot was planned to."""
+    """Return where to start; a pool that could not be estimated saves as spot was planned to.
+
+    Args:
+        run, asked: What was decided about.
+        target: The pool.
+        option: The pool estimated, and `options` all that were.
+        nodes: To run, and of these on spot; None: all that the job takes.
+    """
     if option:
         found = Placement.of_option(option, fallbacks(option, options))
-        return found if run.lasts(asked.left) else replace(found, interval_s=spot_interval_s(run))
-    return Placement(
-        pool=target.pool,
-        nodes=nodes_of(asked.left, target),
-        gpus_per_node=target.sku.gpu_count,
-        interval_s=spot_interval_s(run),
-        fallbacks=(),
-    )
+        found = found if run.lasts(asked.left) else replace(found, interval_s=spot_interval_s(run))
+    else:
+        found = Placement(
+            pool=target.pool,
+            nodes=nodes_of(asked.left, target),
+            gpus_per_node=target.sku.gpu_count,
+            interval_s=spot_interval_s(run),
+            fallbacks=(),
+        )
+    return found if nodes is None else replace(found, nodes=nodes[0], on_demand_nodes=nodes[0] - nodes[1])

@@ -17,13 +17,14 @@ from model.errors import ImpossibleInput
 from trainer.plan import PlanStores
 
 from .answers import instant, to_json
+from .capacity_told import BY_ESTIMATES, with_capacity
 from .evidence import take_evidence
 from .intake import sift_events
 from .missing import Conflict
 from .planning import Placement, make_plan
 from .progress import RunClock
 from .run_choices import asked_of
-from .run_decisions import RunDecisions
+from .run_commitments import CommittedDecisions
 from .runstate import RunState
 from .wire_runs import EventBatch, NextPoolRequest, RunRequest, StoresSection
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 DIRECTIVE_VALID = timedelta(minutes=15)
 
 
-class Runs(RunDecisions):
+class Runs(CommittedDecisions):
     """The runs of one service."""
 
     def __init__(self, service: Service) -> None:
@@ -98,12 +99,12 @@ class Runs(RunDecisions):
             asked = asked_of(
                 run, left, as_of, holds=False, unavailable=request.unavailable, spent_usd=self._spent_usd(run)
             )
-            decided = self._desk.decide(asked, self._sides.of(run))
-            if isinstance(decided, str):
-                answer, placement = self._by_estimates(run, asked, decided)
-            else:
-                answer, placement = self._by_policy(run, asked, decided)
+            asked, unused = with_capacity(asked, request.capacity, self._market(asked))
+            answer, placement = self._next(run, asked)
+            if asked.capacity and answer["decision"]["by"] == "estimates":
+                unused = unused or (BY_ESTIMATES,)
             answer = {**self._envelope(run, as_of), **answer}
+            answer["reasons"] = [*answer["reasons"], *unused]
             if placement is None:
                 return answer
             return {**answer, **self._issue(run, placement, run.plan.stores, as_of)}

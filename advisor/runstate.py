@@ -10,13 +10,15 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 from collector.records import AttemptRow, RunRow
 from collector.store import Store
 from model.job import Job
-from model.market import Pool
-from trainer.plan import Plan
+from model.market import CapacityType, Pool
+from model.spot_action import Mix
+from trainer.plan import Plan, PlanNodes
 
 from .missing import Conflict, Missing
 from .pace import left_hours, measured, planned_steps
@@ -72,8 +74,25 @@ class RunState:
         """Attempt -> throughput of its pool's GPU, relative to the job's reference."""
         models = {option["pool_id"]: option["gpu_model"] for option in self.answer["options"]}
         return {
-            row.attempt: self.job.throughput.get(models.get(row.pool_key, ""), 1.0) for row in self.attempts
+            row.attempt: self.job.throughput.get(models.get(row.pool_key, ""), 1.0) * self._share(row)
+            for row in self.attempts
         }
+
+    def _share(self, row: AttemptRow) -> float:
+        """Return the share of all nodes that an attempt runs, which is its share of the speed."""
+        nodes = _plan(row.plan).nodes
+        return min(nodes.count / all_nodes(self.job, nodes), 1.0)
+
+    def held_nodes(self) -> tuple[Mix | None, bool]:
+        """Return the mix of nodes of the newest attempt, where they are not a whole pool's, and whether they
+        are the on-demand floor alone.
+        """
+        nodes = self.plan.nodes
+        whole = all_nodes(self.job, nodes)
+        if self.here.capacity_type is not CapacityType.SPOT:
+            return None, nodes.count < whole
+        mix = Mix(nodes.count - nodes.on_demand_floor, nodes.on_demand_floor)
+        return (None if mix.spot_nodes >= whole - min(self.job.floor_nodes, whole) else mix), False
 
     def what_is_left(self, as_of: datetime, *, committed_only: bool) -> Job:
         """Return the job that remains at an instant, by what the run measured of itself.
@@ -133,6 +152,11 @@ class RunState:
                 "where to go.",
                 fix="Stop this launcher; another one has taken the run over.",
             )
+
+
+def all_nodes(job: Job, nodes: PlanNodes) -> int:
+    """Return how many such machines hold all of a job's GPUs."""
+    return ceil(job.gpus / max(nodes.gpus_per_node, 1))
 
 
 @lru_cache(maxsize=512)

@@ -93,7 +93,7 @@ def shortlist(
         why = found.refusal(row)
         if why is not None:
             rejected.append(Rejection(pool=seen.pool, rule="no_estimate", reason=why))
-    order = best_first(found)
+    order = best_first(found, soft=job.soft)
     chosen = {*order[:most], *_cheapest_on_demand(priced, order)}
     chosen.update(row for row in order if priced[row].pool.key in named)
     left = [row for row in order if row not in chosen]
@@ -110,10 +110,13 @@ def shortlist(
     )
 
 
-def best_first(found: Screened) -> list[int]:
-    """Return the rows that were screened in the order of `recommend`: in time first, then by price."""
+def best_first(found: Screened, *, soft: bool = False) -> list[int]:
+    """Return the rows that were screened in the order of `recommend`: in time first, then by price.
+
+    With a soft deadline by price alone, for lateness is in it.
+    """
     late = np.zeros(len(found.refusal_N), dtype=bool)
-    if found.p_deadline_N is not None:
+    if found.p_deadline_N is not None and not soft:
         late = ~(found.p_deadline_N >= LIKELY)
     order = np.lexsort((found.effective_usd_per_gpu_hour_N, late))  # Stable: ties stay by pool key.
     return [int(row) for row in order[found.refusal_N[order] == 0]]
@@ -153,7 +156,7 @@ def _cheapest_on_demand(priced: Sequence[PoolStatistics], order: Sequence[int]) 
 def _left_behind(job: Job, seen: PoolStatistics, found: Screened, row: int, bar: float) -> LeftBehind:
     effective = float(found.effective_usd_per_gpu_hour_N[row])
     chance = None if found.p_deadline_N is None else float(found.p_deadline_N[row])
-    if chance is not None and chance < LIKELY:
+    if chance is not None and chance < LIKELY and not job.soft:
         late = f"with a chance of {fmt.percent(chance)} only"
         reason = f"It meets the deadline {fmt.instant(job.deadline_at)} {late}."
     else:

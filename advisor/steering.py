@@ -87,7 +87,9 @@ def settled(option: Option) -> bool:
 
 
 def chance(option: Option) -> float:
-    """Return the chance of meeting the deadline; certain where there is none."""
+    """Return the chance of meeting the deadline; certain where there is none, or lateness is in the price."""
+    if option.estimate.late_hours is not None:
+        return 1.0
     return 1.0 if option.estimate.p_deadline is None else option.estimate.p_deadline
 
 
@@ -142,7 +144,7 @@ def _wait(awaited: Option, best: Option | None) -> Choice:
     told = (
         f"No spot pool has capacity now. {awaited.pool.key} is expected back after {fmt.hours(gap_hours)} "
         f"and would finish what is left for {fmt.usd(left_to_pay(awaited))} instead of {instead}; "
-        "the deadline allows the wait."
+        f"{'lateness is counted.' if awaited.estimate.late_hours else 'the deadline allows the wait.'}"
     )
     return Choice(option=None, wait_s=wait_s, reasons=(told,))
 

@@ -55,7 +55,7 @@ def floor_line(answer: Json) -> Text | None:
     chance = f"in time with a chance of {fmt.percent(found['p_deadline'])}"
     if found["splits"]:
         cost = f"the last for {_usd(found['marginal_usd'])}, all for {_usd(found['over_none_usd'])} more"
-        return Text(f"On-demand floor: {kept} of {nodes} nodes, {cost}; {chance}.")
+        return Text(f"On-demand floor: {kept} of {nodes} nodes{_demanded(found)}, {cost}; {chance}.")
     last = found["last_safe_switch_hours"]
     until = f"; leaving spot saves the deadline until {fmt.hours(last)} in" if last > 0 else ""
     if kept:
@@ -68,3 +68,12 @@ def floor_line(answer: Json) -> Text | None:
 
 def _usd(amount: float | None) -> str:
     return fmt.usd(amount, 0 if amount is not None and abs(amount) >= WHOLE_USD else 2)
+
+
+def _demanded(found: Json) -> str:
+    """Return how many of them the job demands, where it does."""
+    least = found.get("demanded_nodes")
+    if not least:
+        return ""
+    more = found["on_demand_nodes"] - least
+    return f", {least} of them demanded and {more} for the deadline" if more else ", as the job demands"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from model.errors import ImpossibleInput
 from model.job import Constraints, DataUse, Job, Overheads, Spreading
 from model.market import CapacityType
 
+from .unsaid import LeavesOut
 from .wire_base import (
     MAX_ITEMS,
     Bytes,
@@ -25,6 +26,7 @@ from .wire_base import (
     Usd,
 )
 from .wire_commitments import CommitmentSection, committed_of
+from .wire_demands import refuse_half_said
 
 Bought = Literal["spot", "on_demand"]
 
@@ -33,8 +35,10 @@ def _either() -> list[Bought]:
     return ["spot", "on_demand"]
 
 
-class JobSection(Strict):
+class JobSection(LeavesOut, Strict):
     """What has to be computed, by when, for how much."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"deadline_kind", "floor_nodes"})
 
     name: Text
     gpus: Annotated[int, Field(ge=1, le=100_000)]
@@ -48,12 +52,15 @@ class JobSection(Strict):
     gang_share: Share = 0.9
     elastic: bool = False
     copies: Annotated[int, Field(ge=1, le=100_000)] = 1
+    deadline_kind: Literal["hard", "soft"] | None = None  # Unsaid is hard.
+    floor_nodes: Annotated[int, Field(ge=0, le=100_000)] | None = None  # On on-demand throughout.
 
     @model_validator(mode="after")
     def _one_way(self) -> JobSection:
-        """Refuse a sweep of elastic jobs: their nodes are the parts already."""
+        """Refuse a sweep of elastic jobs, and half of a statement on lateness or on a floor."""
         if self.elastic and self.copies > 1:
             raise ValueError("copies is of gangs; an elastic job has 1")
+        refuse_half_said(self)
         return self
 
 
@@ -176,6 +183,8 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         gang_share=written.gang_share,
         elastic=written.elastic,
         copies=written.copies,
+        soft=written.deadline_kind == "soft",
+        floor_nodes=written.floor_nodes or 0,
         spreading=Spreading(**spec.allocation.model_dump()),
         data_use=_data_use(spec),
         commitments=tuple(committed_of(each) for each in spec.commitments),

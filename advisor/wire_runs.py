@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from .wire_base import Instant, Names, Strict, Text, printable
+from .wire_base import MAX_ITEMS, Instant, Names, Strict, Text, printable
 
 MAX_EVENTS = 50_000  # One batch; the spool sends the rest in the next.
+
+
+Capacity = Annotated[dict[Text, Annotated[int, Field(ge=0, le=100_000)]], Field(max_length=MAX_ITEMS)]
 
 
 class StoresSection(Strict):
@@ -50,3 +53,4 @@ class NextPoolRequest(Strict):
     attempt: Annotated[int, Field(ge=0, le=10**9)]
     as_of: Instant | None = None
     unavailable: Names = Field(default_factory=list)
+    capacity: Capacity = Field(default_factory=dict)  # Nodes that can be had now, by spot pool.

@@ -211,7 +211,7 @@ def simulator(bench: Bench) -> None:
     job = Promise(48.0, 70.0, 0.05, 195.0 / 3600.0)
     terms = Terms(job, ("a",), np.array([[1.0]]), 3.0)
     rng = np.random.default_rng(bench.options.seed)
-    up = np.repeat(rng.uniform(size=(job.ticks // 12 + 1, 2000, 1)) < 0.5, 12, axis=0)[: job.ticks]
+    up = np.repeat(rng.uniform(size=(job.ticks // 12 + 1, 8000, 1)) < 0.5, 12, axis=0)[: job.ticks]
     began = time.process_time()
     many = replay(UniformProgress(), terms, up)
     batch_s = time.process_time() - began

@@ -22,7 +22,7 @@ PARTS = {
     "Saves": "green",
     "Preemptions": "vermillion",
     "Data and storage": "purple",
-    "Waiting, on-demand share": "baseline",
+    "Waiting, late, on-demand share": "baseline",
     "Refunds": "text",
 }
 

@@ -31,6 +31,8 @@ class Answers:
     dataset_gb: float
     overheads_s: Mapping[str, float]  # pause_s, save_lag_s, boot_s, restore_s, warmup_s
     borrow: str
+    late_usd_per_hour: float | None = None  # Makes the deadline soft.
+    floor_nodes: int | None = None
 
 
 def spec(answers: Answers) -> dict[str, Any]:
@@ -42,6 +44,9 @@ def spec(answers: Answers) -> dict[str, Any]:
         "state_bytes": int(answers.state_gb * GB),
         "deadline_hours": answers.deadline_hours,
         "budget_usd": answers.budget_usd,
+        "deadline_kind": None if answers.late_usd_per_hour is None else "soft",
+        "value_of_time_usd_per_hour": answers.late_usd_per_hour,
+        "floor_nodes": answers.floor_nodes or None,
         "throughput": {answers.gpu_model: 1.0},
     }
     overheads = {**answers.overheads_s, "origin": "typed on the page"}
@@ -60,6 +65,9 @@ def job_file(spec: Spec) -> str:
     """Return a spec as the TOML job file that `lowtide plan` reads."""
     sections = []
     for name, section in _said(spec).items():
+        if isinstance(section, list):  # Tables of which there are several, as [[commitments]].
+            sections += [_table(f"[{name}]", _said(each)) for each in section]
+            continue
         values = {key: value for key, value in section.items() if not isinstance(value, Mapping)}
         tables = {key: value for key, value in section.items() if isinstance(value, Mapping)}
         sections.append(_table(name, values))
@@ -107,4 +115,8 @@ def _key(key: str) -> str:
 
 def _value(value: Any) -> str:
     """Return a TOML value; JSON's text, numbers, booleans and lists of them are TOML's too."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -27,7 +27,7 @@ PART_GROUPS = {
     "Saves": ("stall",),
     "Preemptions": ("rerun", "restart", "notice"),
     "Data and storage": ("egress", "storage"),
-    "Waiting, on-demand share": ("waiting", "on_demand"),
+    "Waiting, late, on-demand share": ("waiting", "late", "on_demand"),
     "Refunds": ("refund",),  # Last and 0 or less: it hangs from the other side of zero.
 }
 Option = Mapping[str, Any]
@@ -86,7 +86,7 @@ def ranking_table(options: Sequence[Option]) -> pd.DataFrame:
             "USD per useful GPU-hour": fmt.spread_usd(option["effective_usd_per_gpu_hour"], 3),
             "Cost, USD": fmt.spread_usd(option["cost_usd"]),
             "Done after": fmt.spread_hours(option["finish_hours"]),
-            "Deadline met": words.chance(option["p_deadline"], "no deadline stated"),
+            "Deadline met": words.chance(option["p_deadline"], "no deadline stated") + _late(option),
             "Saving": words.saving(option["saving"]),
             "Capacity": words.capacity_seen(option),
             "Hazard": words.hazard(option),
@@ -95,6 +95,10 @@ def ranking_table(options: Sequence[Option]) -> pd.DataFrame:
         for option in options
     ]
     return pd.DataFrame(rows)
+
+
+def _late(option: Option) -> str:
+    return f"; {words.lateness(option)}" if option.get("late_hours") else ""
 
 
 def price(option: Option) -> str:

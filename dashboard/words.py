@@ -33,6 +33,7 @@ PARTS = {  # As the service names them -> as a page says them, in the order of a
     "egress": "Egress",
     "storage": "Keeping checkpoints",
     "waiting": "Value of time spent waiting",
+    "late": "Value of time after the deadline",
     "on_demand": "On-demand share",
     "refund": "Refunds",
 }
@@ -98,6 +99,14 @@ def amount(value: object) -> Decimal | None:
 def chance(share: float | None, unknown: str) -> str:
     """Return a probability, or a dash and why there is none."""
     return fmt.percent(share) if share is not None else f"{UNKNOWN} {unknown}"
+
+
+def lateness(option: Mapping[str, Any]) -> str:
+    """Return how late an option is on average for a soft deadline, and what that counts."""
+    late = option["late_hours"]["mean"]
+    if late <= 0:
+        return "never late"
+    return f"{fmt.hours(late)} late on average, counted {fmt.usd(option['late_usd'])}"
 
 
 def saving(share: float | None) -> str:

@@ -10,7 +10,7 @@ Floats inside; the sums of a `Priced` are Decimal, to a billionth of a dollar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -62,6 +62,20 @@ class Commitment:
                 f"and ends {self.ends_early_hours:g} h before its {self.hours:g} h are over.",
                 fix="State the soonest start first, and a term longer than its early end.",
             )
+
+    def later(self, hours: float) -> Commitment | None:
+        """Return what is left of it some hours on; None once its machines have stopped.
+
+        Where it may have started at any time, it is taken to have started at the soonest.
+        """
+        soonest, latest = (max(start - hours, 0.0) for start in self.start_hours)
+        left = self.hours - max(hours - self.start_hours[0], 0.0)
+        if left - self.ends_early_hours <= 0.0:
+            return None
+        return replace(
+            self, hours=left, upfront_usd=self.upfront_usd * left / self.hours,
+            minimum_hours=max(self.minimum_hours - (self.hours - left), 0.0), start_hours=(soonest, latest),
+        )  # fmt: skip
 
     @property
     def guaranteed(self) -> bool:

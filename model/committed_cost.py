@@ -110,11 +110,13 @@ def committed_estimate(
     middle = (soonest + latest) / 2.0
     rented = found.nodes * found.statistics.price_usd_per_hour * found.billed_hours.mean
     marginal = float(priced.marginal_usd)
-    waited = job.value_of_time_usd_per_hour * middle
+    waited = job.waiting_usd_per_hour * middle
     cost = _moved(found.cost_usd, marginal - rented)
-    per_gpu_hour = (marginal - rented + waited) / found.useful_gpu_hours
     finish = found.finish_hours
     limit = hours_to_deadline(job, from_at)
+    more_late = _late_by(finish, middle, limit) if job.soft and limit is not None else 0.0
+    late_per_gpu_hour = job.late_usd_per_hour * more_late / found.useful_gpu_hours
+    per_gpu_hour = (marginal - rented + waited) / found.useful_gpu_hours + late_per_gpu_hour
     listed = found.on_demand_cost_usd
     drawn = found.drawn
     late = limit is not None and finish.p90 + latest > limit
@@ -131,10 +133,14 @@ def committed_estimate(
         goodput=found.useful_hours / (finish.mean + middle),
         p_deadline=None if limit is None else float(not late),
         p_budget=None if job.budget_usd is None else float(cost.p90 <= job.budget_usd),
-        parts=_parts(found.parts, marginal / rented, waited / found.useful_gpu_hours),
+        parts=_parts(found.parts, marginal / rented, waited / found.useful_gpu_hours, late_per_gpu_hour),
+        late_hours=found.late_hours and _moved(found.late_hours, more_late),
         saving=None if not listed else 1.0 - cost.mean / listed,
         drawn=drawn
-        and Drawn(drawn.effective_usd_per_gpu_hour_D + per_gpu_hour, np.full_like(drawn.in_time_D, not late)),
+        and Drawn(
+            drawn.effective_usd_per_gpu_hour_D + per_gpu_hour,
+            np.full_like(drawn.in_time_D, job.soft or not late),
+        ),
     ), priced
 
 
@@ -142,7 +148,17 @@ def _moved(spread: Spread, by: float) -> Spread:
     return Spread(mean=spread.mean + by, p10=spread.p10 + by, p50=spread.p50 + by, p90=spread.p90 + by)
 
 
-def _parts(parts: Parts, scale: float, waiting: float) -> Parts:
+def _late_by(finish: Spread, start_hours: float, limit_hours: float) -> float:
+    """Return how much later a later start ends after a limit, on average over P10, P50 and P90 (Swanson)."""
+    weighed = ((0.3, finish.p10), (0.4, finish.p50), (0.3, finish.p90))
+
+    def late(start: float) -> float:
+        return sum(weight * max(hours + start - limit_hours, 0.0) for weight, hours in weighed)
+
+    return late(start_hours) - late(0.0)
+
+
+def _parts(parts: Parts, scale: float, waiting: float, late: float) -> Parts:
     """Return the parts with what machines cost scaled to the marginal money, so that they still sum."""
     return replace(
         parts,
@@ -151,4 +167,5 @@ def _parts(parts: Parts, scale: float, waiting: float) -> Parts:
         rerun=parts.rerun * scale,
         restart=parts.restart * scale,
         waiting=parts.waiting + waiting,
+        late=None if parts.late is None else parts.late + late,
     )

@@ -11,6 +11,8 @@ A policy sees what is up now and has been, never what comes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,6 +59,28 @@ class Policy(Paying):
         self._keep_up(tick, left)
         found = self._weighed(tick, left, current, up_P)
         return self._afforded(found, tick, left, current, up_P)
+
+    def lateness(
+        self, now_h: float, done_h: float, current: Action, available: Mapping[str, bool]
+    ) -> list[tuple[Considered, float]]:
+        """Return what is considered, with the hours late that are expected to follow this tick.
+
+        They are what the expected cost grows by with the value of time (envelope theorem): what is chosen
+        stays chosen for a small step of it. All 0 where the deadline is kept as a hard one. The policy is
+        left as it is.
+        """
+        trial = self.trial()
+        found = trial.consider(now_h, done_h, current, available)
+        left, tick = self._left(done_h), self.tick_at(now_h)
+        if not trial._worked.may_be_late or left <= ROUNDING * self.promise.tick_hours:
+            return [(each, 0.0) for each in found]
+        dearer = copy(trial)
+        values, step = trial._steeper_values()
+        dearer._worked = replace(trial._worked, values=values)
+        up_P = np.array([bool(available.get(pool, False)) for pool in self.pools])
+        again = dearer._weighed(tick, left, trial._alive(current, available), up_P)
+        more = [(other.cost_usd - each.cost_usd) / step for each, other in zip(found, again, strict=True)]
+        return [(each, max(hours, 0.0)) for each, hours in zip(found, more, strict=True)]
 
     def _left(self, done_h: float) -> float:
         return max(self.promise.task_hours - done_h, 0.0)

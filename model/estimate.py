@@ -96,12 +96,14 @@ class Parts:
     on_demand: float  # Surcharge for the on-demand share.
     notice: float = 0.0  # Billed between a notice and the loss, where saves on notice are counted on.
     refund: float = 0.0  # 0 or less: hours used and, by the provider's rule, not billed.
+    late: float | None = None  # Value of time after a soft deadline; None where it is not soft.
 
     def total(self) -> float:
         """The sum of all parts, which is the effective price."""
         return (
             self.price + self.stall + self.rerun + self.restart
             + self.waiting + self.egress + self.storage + self.on_demand + self.notice + self.refund
+            + (self.late or 0.0)
         )  # fmt: skip
 
 
@@ -142,6 +144,7 @@ class Estimate:
     paths_error: float | None = None  # Of the worse P90, relative, 95 %; None where paths are not counted.
     run_price_usd_per_hour: Spread | None = None  # Of one machine, mean over the useful work.
     interval: ChosenInterval | None = None  # The whole plan of saves, with its formula and why.
+    late_hours: Spread | None = None  # After a soft deadline; None where it is not soft.
     market: str | None = None  # In words, what the courses were simulated on; None for a closed form.
     drawn: Drawn | None = field(default=None, compare=False, repr=False)  # For ranking; never stored.
 

@@ -151,7 +151,7 @@ def best_orders(
 
 
 def _rank(order: FailoverOrder, terms: Terms) -> tuple[bool, float, int, tuple[str, ...]]:
-    late = terms.hours_to_deadline is not None and order.wall_hours > terms.hours_to_deadline
+    late = terms.hard_hours is not None and order.wall_hours > terms.hard_hours
     # Costs are compared to a billionth: the same list in other floats is the same list.
     return late, float(f"{order.valued_usd:.9e}"), len(order.names), order.names
 

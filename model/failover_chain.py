@@ -72,13 +72,26 @@ class Terms:
     work_hours: float  # Useful hours of the job.
     value_usd_per_hour: float = 0.0
     hours_to_deadline: float | None = None
+    late_usd_per_hour: float | None = None  # After the deadline, where it is soft; None where it is not.
     move: Move = lambda start, end: (0.0, 0.0)
     ties: float = REGION_TIES
 
     def __post_init__(self) -> None:
         quantity("Useful work", self.work_hours, "h", above_zero=True)
         quantity("Value of time", self.value_usd_per_hour, "USD/h")
+        quantity("Value of late time", self.late_usd_per_hour or 0.0, "USD/h")
         share("Ties within a region", self.ties)
+
+    @property
+    def hard_hours(self) -> float | None:
+        """Hours to a deadline that is not to be missed; None where there is none, or a soft one."""
+        return self.hours_to_deadline if self.late_usd_per_hour is None else None
+
+    def late_usd(self, wall_hours: float) -> float:
+        """Return what an end after a soft deadline counts."""
+        if self.hours_to_deadline is None or not self.late_usd_per_hour:
+            return 0.0
+        return self.late_usd_per_hour * max(wall_hours - self.hours_to_deadline, 0.0)
 
 
 def score(order: Sequence[Candidate], terms: Terms) -> FailoverOrder:
@@ -120,7 +133,7 @@ def score(order: Sequence[Candidate], terms: Terms) -> FailoverOrder:
     return FailoverOrder(
         names=tuple(each.name for each in order),
         cost_usd=money,
-        valued_usd=money + terms.value_usd_per_hour * waiting,
+        valued_usd=money + terms.value_usd_per_hour * waiting + terms.late_usd(wall),
         wall_hours=wall,
         waiting_hours=waiting,
         losses=float(used_K @ lost_K),

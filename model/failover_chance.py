@@ -68,8 +68,8 @@ def chance_in_time(
 def chosen(orders: Sequence[FailoverOrder], candidates: Sequence[Candidate], terms: Terms) -> Failover:
     """Return the order to follow among some, with what each of its pools is worth.
 
-    The cheapest that is in time 9 times of 10; where none is, the likeliest; without a deadline the
-    cheapest. Hours of waiting are valued as the terms say.
+    The cheapest that is in time 9 times of 10; where none is, the likeliest; without a deadline, or with a
+    soft one, the cheapest. Hours of waiting are valued as the terms say.
 
     Args:
         orders: Scored lists, at least one.
@@ -83,7 +83,7 @@ def chosen(orders: Sequence[FailoverOrder], candidates: Sequence[Candidate], ter
         return chance_in_time(order, gaps, terms.hours_to_deadline)
 
     told = [(order, chance(order)) for order in orders]
-    best, p = min(told, key=lambda each: _preference(*each))
+    best, p = min(told, key=lambda each: _preference(*each, soft=terms.late_usd_per_hour is not None))
     return Failover(
         order=best,
         p_deadline=p,
@@ -91,8 +91,10 @@ def chosen(orders: Sequence[FailoverOrder], candidates: Sequence[Candidate], ter
     )
 
 
-def _preference(order: FailoverOrder, p: float | None) -> tuple[float, float, int, tuple[str, ...]]:
-    late = 0.0 if p is None or p >= SURE else 1.0 - p
+def _preference(
+    order: FailoverOrder, p: float | None, *, soft: bool
+) -> tuple[float, float, int, tuple[str, ...]]:
+    late = 0.0 if p is None or p >= SURE or soft else 1.0 - p
     return late, float(f"{order.valued_usd:.9e}"), len(order.names), order.names
 
 

@@ -6,7 +6,7 @@ saves the deadline (F11s). Work that scales with its nodes may keep some (F11).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .estimate import Estimate
 from .floor import FloorStep, SpotProgress, floor_steps, last_safe_switch_hours
@@ -20,10 +20,11 @@ SHOWN = 16  # Steps told of a large job.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """Nodes to keep on on-demand so that the deadline is met 9 times of 10."""
+    """Nodes to keep on on-demand: those demanded, and so many that a hard deadline is met 9 times of 10."""
 
     splits: bool  # Whether some nodes may be on on-demand while others are on spot.
     nodes: int
+    demanded: int  # Nodes that the job demands: no fewer are chosen.
     chosen: FloorStep  # With the marginal cost and gain of its last step.
     over_none_usd: float  # What the chosen floor costs more than none.
     steps: tuple[FloorStep, ...]
@@ -33,6 +34,8 @@ class Floor:
 def floor_of(job: Job, spot: Estimate, on_demand: Estimate | None) -> Floor | None:
     """Return the floor of a job under a deadline; None without one, or without on-demand to keep it on.
 
+    A floor that the job demands is the least there is; under a soft deadline it is all there is.
+
     Args:
         job: With its deadline, and whether it scales.
         spot: Of the pool it runs on.
@@ -41,17 +44,41 @@ def floor_of(job: Job, spot: Estimate, on_demand: Estimate | None) -> Floor | No
     hours = hours_to_deadline(job, spot.statistics.as_of)
     if hours is None or on_demand is None or spot.p_deadline is None or on_demand.p_deadline is None:
         return None
-    steps = _nodes(job, spot, on_demand, hours) if job.elastic else _gang(spot, on_demand)
-    sure = [step for step in steps if step.p_deadline >= CERTAINTY]
-    chosen = sure[0] if sure else max(steps, key=lambda step: (step.p_deadline, -step.on_demand_nodes))
+    demanded, splits = min(job.floor_nodes, spot.nodes), job.elastic or job.floor_nodes > 0
+    if job.soft and not demanded:
+        return None  # Nobody demands certainty: lateness is weighed with money.
+    steps = _nodes(job, spot, on_demand, hours) if splits else _gang(spot, on_demand)
+    enough = [step for step in steps if step.on_demand_nodes >= demanded]
+    sure = [step for step in enough if step.p_deadline >= CERTAINTY]
+    likeliest = max(enough, key=lambda step: (step.p_deadline, -step.on_demand_nodes))
+    chosen = enough[0] if job.soft else (sure[0] if sure else likeliest)
+    over_none = chosen.cost_usd - steps[0].cost_usd
+    told = chosen
+    if demanded and chosen.on_demand_nodes == demanded:
+        told, over_none = _as_estimated(chosen, over_none, spot)
     return Floor(
-        splits=job.elastic,
+        splits=splits,
         nodes=spot.nodes,
-        chosen=chosen,
-        over_none_usd=chosen.cost_usd - steps[0].cost_usd,
+        demanded=demanded,
+        chosen=told,
+        over_none_usd=over_none,
         steps=tuple(_some(steps, chosen)),
-        last_safe_switch_hours=None if job.elastic else _switch(job, on_demand, hours),
+        last_safe_switch_hours=None if splits else _switch(job, on_demand, hours),
     )
+
+
+def _as_estimated(chosen: FloorStep, over_none_usd: float, spot: Estimate) -> tuple[FloorStep, float]:
+    """Return a demanded floor as the estimate that keeps it has it, its last node's price in proportion."""
+    over = spot.parts.on_demand * spot.useful_gpu_hours
+    scale = over / over_none_usd if over_none_usd else 1.0
+    p_deadline = chosen.p_deadline if spot.p_deadline is None else spot.p_deadline
+    told = replace(
+        chosen,
+        cost_usd=spot.cost_usd.mean,
+        p_deadline=p_deadline,
+        marginal_usd=chosen.marginal_usd * scale,
+    )
+    return told, over
 
 
 def _gang(spot: Estimate, on_demand: Estimate) -> list[FloorStep]:
@@ -73,8 +100,10 @@ def _gang(spot: Estimate, on_demand: Estimate) -> list[FloorStep]:
 
 def _nodes(job: Job, spot: Estimate, on_demand: Estimate, hours: float) -> list[FloorStep]:
     """Return a step for each node: progress of spot as the estimate's goodput and its spread say."""
-    reach = [spot.useful_hours / spot.finish_hours.p10, spot.useful_hours / spot.finish_hours.p90]
-    mean = min(spot.goodput, 1.0)
+    kept = min(job.floor_nodes, spot.nodes - 1) / spot.nodes  # Of the pace that was estimated, not of spot.
+    paces = (spot.useful_hours / spot.finish_hours.p10, spot.useful_hours / spot.finish_hours.p90)
+    reach = [max(pace - kept, 0.0) / (1.0 - kept) for pace in paces]
+    mean = min(max(spot.goodput - kept, 0.0) / (1.0 - kept), 1.0)
     sd = min(max(reach[0] - reach[1], 0.0) / P10_TO_P90, (mean * (1.0 - mean)) ** 0.5)
     price = spot.run_price_usd_per_hour
     return floor_steps(

@@ -101,6 +101,8 @@ class Job:
     data_region: str | None = None
     value_of_time_usd_per_hour: float = 0.0
     elastic: bool = False  # Whether the work scales with its nodes, so that some may be away.
+    soft: bool = False  # The deadline may be missed: hours after it cost the value of time, none before.
+    floor_nodes: int = 0  # On on-demand throughout: they work alone while the rest is away.
     copies: int = 1  # Of a sweep: so many jobs like this one, each a gang of its own; figures are of one.
     spreading: Spreading = field(default_factory=Spreading)
     gang_share: float = 0.9  # beta: share of a node's preemptions that take the whole gang.
@@ -120,11 +122,30 @@ class Job:
                 f"Job {self.name!r} has {self.copies} copies{' and is elastic' if self.elastic else ''}.",
                 fix="State at least 1 copy; of an elastic job exactly 1, for its nodes are its parts.",
             )
+        if self.floor_nodes < 0 or self.floor_nodes > self.gpus:
+            raise ImpossibleInput(
+                f"Job {self.name!r} of {self.gpus} GPUs keeps {self.floor_nodes} nodes on on-demand.",
+                fix=f"State an on-demand floor between 0 and {self.gpus} nodes.",
+            )
 
     @property
     def splits(self) -> bool:
         """Whether parts of it may run in several pools at once."""
         return self.elastic or self.copies > 1
+
+    @property
+    def waiting_usd_per_hour(self) -> float:
+        """What an hour without capacity counts: the value of time; nothing before a soft deadline."""
+        return 0.0 if self.soft else self.value_of_time_usd_per_hour
+
+    @property
+    def late_usd_per_hour(self) -> float:
+        """What an hour after the deadline counts: the value of time where it is soft."""
+        return self.value_of_time_usd_per_hour if self.soft else 0.0
+
+    def floor_of(self, nodes: int, *, on_spot: bool) -> int:
+        """Return how many of a pool's nodes stay on on-demand; none beside a pool that is not spot."""
+        return min(self.floor_nodes, nodes) if on_spot else 0
 
     def useful_hours_on(self, gpu_model: str) -> float:
         """Hours of wall time at full throughput on another GPU model, same GPU count."""

@@ -16,10 +16,9 @@ import numpy as np
 
 from .alike import FOLLOWED_HOURS, NEAR_REGION, Candidates, Instants, instants_of, ordered
 from .errors import ImpossibleInput, InsufficientHistory
-from .features import window_log_odds
 from .lives import LifeBelief, LifeLaw, fit_lives
 from .luck import uniforms
-from .observed import RECENT_WINDOWS, lives_of
+from .observed import RECENT_WINDOWS, lives_of, recent_ahead
 from .renewed import Renewed, Standing, standing
 from .replayed import Replayed, Sources
 from .runs import Runs, runs_of
@@ -28,7 +27,7 @@ from .validity import Floats
 from .watched import Bools, Ints, Place, Watched
 
 REPLAYED_SHARE = 0.8  # Of paths, where history is long.
-REPLAYED_HOURS = 500.0  # Pool-hours of a family's history at which it is half of that.
+REPLAYED_HOURS = 1000.0  # Pool-hours of a family's history at which it is half of that.
 OWN_HOURS = 72.0  # Of own history at which half of the later blocks are the pool's own.
 UNKNOWN_SHARE, UNKNOWN_AGE_HOURS = 0.5, 1.0  # Where neither a pool nor a sibling was ever watched.
 
@@ -155,15 +154,15 @@ def market_of(past: Past, place: Place, *, paths: int, seed: int) -> Chosen:
 
 
 def laws_of(past: Past, place: Place) -> tuple[LifeLaw, LifeLaw]:
-    """Return the laws of lives and of gaps that begin now in one of the past's places."""
+    """Return the laws of lives and of gaps in one of the past's places.
+
+    A row for each of `AHEAD_HOURS` they begin in; one where neither the place nor a sibling was watched.
+    """
     index = past.places.index(place)
-    recent_SL = np.array([_recent(past.pools[i]) for i in _speakers(past, index)])
-    recent_SL = recent_SL.reshape(-1, len(RECENT_WINDOWS))
-    recent_NL = (
-        recent_SL.mean(axis=0, keepdims=True) if recent_SL.size else np.zeros((1, len(RECENT_WINDOWS)))
-    )
-    pool_N = np.array([index], dtype=np.int64)
-    return past.up.law(pool_N, recent_NL), past.gap.law(pool_N, recent_NL)
+    ahead = [recent_ahead(past.pools[i]) for i in _speakers(past, index)]
+    recent_KL = np.mean(ahead, axis=0) if ahead else np.zeros((1, len(RECENT_WINDOWS)))
+    pool_K = np.full(len(recent_KL), index, dtype=np.int64)
+    return past.up.law(pool_K, recent_KL), past.gap.law(pool_K, recent_KL)
 
 
 def standing_of(past: Past, place: Place, *, paths: int, seed: int) -> Standing:
@@ -188,11 +187,6 @@ def standing_of(past: Past, place: Place, *, paths: int, seed: int) -> Standing:
 def _speakers(past: Past, index: int) -> Sequence[int]:
     """Return the pool itself where it was watched, else its siblings."""
     return [index] if index < len(past.pools) else _family(past.pools, past.places[index].family)
-
-
-def _recent(pool: Watched) -> Floats:
-    windows = window_log_odds(pool)
-    return np.array([windows[w][-1] for w in RECENT_WINDOWS])
 
 
 def _family(pools: Sequence[Watched], family: str) -> list[int]:

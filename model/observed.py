@@ -1,6 +1,6 @@
 """Lives as a recorder knows them: each ended within an interval of its age, or still runs.
 
-Legend: N = lives, L = columns known when a life began.
+Legend: N = lives, L = columns known when a life began, K = hours ahead.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import ImpossibleInput
-from .features import window_log_odds
+from .features import WINDOW_HOURS, window_log_odds, window_shares
 from .validity import Floats
-from .watched import Bools, Ints, Watched
+from .watched import Bools, Ints, Watched, log_odds
 
 RECENT = ("all time", "last 168 h", "last 24 h", "last 6 h")
 RECENT_WINDOWS = (0, 1, 3, 4)  # Of `features.window_log_odds`.
+AHEAD_HOURS = np.array(
+    [0.0, 2.0, 4.0, 6.0, 9.0, 12.0, 18.0, 24.0, 36.0, 48.0, 72.0, 96.0, 120.0, 144.0, 168.0]
+)  # Of a spell's beginning, from now; it holds until the next.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,20 @@ def lives_of(pools: Sequence[Watched], *, up: bool) -> Lives:
         up: Runs of availability, or of its absence (gaps).
     """
     return joined([_runs(index, pool, up) for index, pool in enumerate(pools)])
+
+
+def recent_ahead(pool: Watched) -> Floats:
+    """Return the log-odds that `RECENT` is expected to show in each of `AHEAD_HOURS`, shape (K, L).
+
+    A window moves on: by then some of its hours are still to come, and they are expected to show
+    what the next longer window does. So a bad day is forgotten in a day, and a bad week in a week.
+    """
+    shares = window_shares(pool)
+    ahead = [np.full(AHEAD_HOURS.size, shares[RECENT_WINDOWS[0]][-1])]
+    for window in RECENT_WINDOWS[1:]:
+        seen_K = np.clip(1.0 - AHEAD_HOURS / WINDOW_HOURS[window - 1], 0.0, 1.0)
+        ahead.append(seen_K * shares[window][-1] + (1.0 - seen_K) * ahead[-1])
+    return log_odds(np.column_stack(ahead))
 
 
 def joined(parts: Sequence[Lives]) -> Lives:

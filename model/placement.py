@@ -10,52 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .billing import refunded_per_loss
 from .draws import Happening, Luck, gammas, happening_draw, happening_mean
 from .estimate import PoolStatistics
+from .floor_kept import KeptFloor, is_spot, kept_floor
 from .goodput import Cadence, gang_hazard_per_hour
 from .interval import ChosenInterval
 from .interval_choice import Danger, fitting_interval
 from .job import SECONDS_PER_HOUR, Job, Overheads
 from .market import Evidence
 from .save_plans import planned_draw, planned_mean
-from .validity import Floats, quantity
+from .side_costs import SideCosts
+from .validity import Floats
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideCosts:
-    """What a pool costs beside its machines."""
-
-    egress_usd: float  # Moving the data set there, once, or reading it from afar.
-    egress_hours: float  # Clock hours that takes, before any machine is rented.
-    storage_usd_per_hour: float  # Keeping checkpoints, while the job lasts.
-    read_wait_hours: float = 0.0  # Billed hours standing still for data that comes from afar.
-    save_usd: float = 0.0  # Each save that leaves the region.
-    save_lag_hours: float = 0.0  # What such a save takes longer to become durable.
-    restore_usd: float = 0.0  # Each restore from another region.
-    restore_hours: float = 0.0  # What such a restore takes longer, billed.
-
-    def __post_init__(self) -> None:
-        quantity("Egress", self.egress_usd, "USD")
-        quantity("Egress time", self.egress_hours, "h")
-        quantity("Storage", self.storage_usd_per_hour, "USD/h")
-        quantity("Waiting for data", self.read_wait_hours, "h")
-        quantity("Egress of a save and of a restore", [self.save_usd, self.restore_usd], "USD")
-        quantity("Added time of a save and of a restore", [self.save_lag_hours, self.restore_hours], "h")
-
-    def overheads_of(self, job: Job) -> Overheads:
-        """Return the job's overheads with its checkpoints as far away as they are."""
-        if self.save_lag_hours == 0 and self.restore_hours == 0:
-            return job.overheads
-        stated, lag_s = job.overheads, self.save_lag_hours * SECONDS_PER_HOUR
-        return replace(
-            stated,
-            save_lag_s=stated.save_lag_s + lag_s,
-            emergency_save_s=stated.emergency_save_s and stated.emergency_save_s + lag_s,
-            restore_s=stated.restore_s + self.restore_hours * SECONDS_PER_HOUR,
-        )
+__all__ = [
+    "Outcome", "Placement", "SideCosts", "gang_hazard", "nodes_of", "placed", "spot_nodes_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +43,7 @@ class Outcome:
     wall_hours: Floats
     cost_usd: Floats
     effective_usd_per_gpu_hour: Floats
+    floor_usd: Floats | float = 0.0  # Of the cost, what a floor comes to beyond spot throughout.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +65,11 @@ class Placement:
         """Hours standing still for saves and for far data, and for the last save to become durable."""
         pauses = self.cadence.saves(self.work_hours) * self.cadence.pause_hours
         return pauses + self.cadence.save_lag_hours
+
+    @property
+    def floor(self) -> KeptFloor | None:
+        """The nodes kept on on-demand beside spot; None where there are none."""
+        return kept_floor(self.job, self.statistics, self.nodes)
 
     @property
     def on_demand_cost_usd(self) -> float | None:
@@ -179,19 +158,26 @@ class Placement:
         billed_hours: Floats,
     ) -> Outcome:
         """Return the money of given hours; used and billed differ where a provider's rule says so."""
-        wall = used_hours + waiting_hours + self.side.egress_hours
+        floor, helped, floor_usd = self.floor, np.zeros(1), np.zeros(1)
+        if floor is not None:
+            restart = self.cadence.restart_hours
+            helped = floor.worked_hours(waiting_hours, preemptions, restart, self.work_hours)
+            floor_usd = floor.beyond_usd(price_usd_per_hour, billed_hours, helped, waiting_hours)
+        wall = used_hours - helped + waiting_hours + self.side.egress_hours
         storage = self.side.storage_usd_per_hour * wall
-        cost = self.nodes * price_usd_per_hour * billed_hours + self.moved_usd(preemptions) + storage
-        valued = cost + self.job.value_of_time_usd_per_hour * waiting_hours
+        rented = self.nodes * price_usd_per_hour * billed_hours + floor_usd
+        cost = rented + self.moved_usd(preemptions) + storage
+        valued = cost + self.job.waiting_usd_per_hour * waiting_hours
         return Outcome(
             preemptions=preemptions,
             lost_hours=lost_hours,
             restart_hours=restart_hours,
             waiting_hours=waiting_hours,
-            billed_hours=billed_hours,
+            billed_hours=billed_hours - helped,
             wall_hours=wall,
             cost_usd=cost,
             effective_usd_per_gpu_hour=valued / self.useful_gpu_hours,
+            floor_usd=floor_usd,
         )
 
 
@@ -202,7 +188,7 @@ def placed(job: Job, statistics: PoolStatistics, side: SideCosts, hazard_per_hou
     there = job if overheads is job.overheads else replace(job, overheads=overheads)
     danger = Danger(
         hazard_per_hour=hazard_per_hour,
-        nodes=nodes_of(job, statistics),
+        nodes=spot_nodes_of(job, statistics),
         of_gang=statistics.evidence is Evidence.PROBES,
         notice_s=statistics.notice_s,
     )
@@ -243,7 +229,13 @@ def nodes_of(job: Job, statistics: PoolStatistics) -> int:
     return ceil(job.gpus / statistics.sku.gpu_count)
 
 
+def spot_nodes_of(job: Job, statistics: PoolStatistics) -> int:
+    """Return how many of them the provider may take back: all beyond a floor on on-demand."""
+    nodes = nodes_of(job, statistics)
+    return max(nodes - job.floor_of(nodes, on_spot=is_spot(statistics)), 1)
+
+
 def gang_hazard(job: Job, statistics: PoolStatistics, hazard_per_hour: ArrayLike) -> Floats:
     """Return the job-stopping hazard of an instance hazard; a drop in a probe already is the whole pool's."""
     beta = 1.0 if statistics.evidence is Evidence.PROBES else job.gang_share
-    return gang_hazard_per_hour(hazard_per_hour, nodes_of(job, statistics), beta)
+    return gang_hazard_per_hour(hazard_per_hour, spot_nodes_of(job, statistics), beta)

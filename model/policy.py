@@ -38,6 +38,7 @@ def make_policy(
     budget_usd: float | None = None,
     soft: bool = False,
     elastic: bool = False,
+    waits_beside: bool = True,
 ) -> Policy:
     """Return a policy for one job, asked once per tick.
 
@@ -63,6 +64,8 @@ def make_policy(
         soft: The deadline may be missed, at the value of time per hour late; before it time is free.
         elastic: With `update_capacity`: where a pool has fewer nodes, ("spot", pool) may be those alone, or
             with on-demand in place of the rest; `nodes_now` and `spot_nodes_now` say how many.
+        waits_beside: It may wait for a cheaper pool while a dearer one is up, which takes values of their own
+            for the cheapest few.
 
     Raises:
         ImpossibleInput: On-demand from the start would miss a hard deadline, with the least that fits;
@@ -101,6 +104,7 @@ def make_policy(
                 floor_nodes=floor_nodes,
                 budget_usd=budget_usd,
                 elastic=elastic,
+                waits_beside=waits_beside,
             ),
         )
     )

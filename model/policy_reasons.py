@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from .deciding import Policy
-from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered, cheapest
+from .spot_action import NOTHING, ON_DEMAND, SPOT, Action, Considered, Mix, cheapest
 from .spot_world import stay_hours
 
 PRECISE = 0.01  # Of the on-demand price: how near a price limit is sought.
@@ -58,6 +58,7 @@ class Alternative:
     safe: bool
     over_budget_usd: float = 0.0  # Expected beyond the budget, where there is one.
     barred: bool = False  # By the budget, under a soft deadline.
+    mix: Mix | None = None  # Of which nodes, where a pool is not used as a whole.
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def alternatives(policy: Policy, asked: Question, hours_left: float | None = Non
     trial = policy.trial()
     considered = asked.of(trial)
     found = [
-        _alternative(policy, asked, each, hours, trial.owed(each.action, asked.current))
+        _alternative(policy, asked, each, hours, trial.owed(each.action, asked.current, each.mix))
         for each in considered
     ]
     if any(each.may_be_late for each in considered):
@@ -97,17 +98,19 @@ def alternatives(policy: Policy, asked: Question, hours_left: float | None = Non
 def _alternative(policy: Policy, asked: Question, each: Considered, hours: float, owed: float) -> Alternative:
     """Return what is considered with its chance; see `Alternative`."""
     promise, left = policy.promise, _left_hours(policy, asked)
-    kind = each.action[0]
+    kind, speed = each.action[0], each.mix.nodes / policy.conditions.nodes if each.mix else 1.0
     waited = promise.tick_hours - promise.waited_hours(owed)
-    needed = {SPOT: left + owed + promise.lag_hours, None: left + waited}
+    missed = (1.0 - speed) * max(promise.tick_hours - owed, 0.0)  # By fewer nodes, until it is asked again.
+    needed = {SPOT: left + owed + missed + promise.lag_hours, None: left + waited}
     safe = each.safe and (kind == ON_DEMAND or needed[kind] + promise.overhead_hours <= hours + CLOSE)
-    if left + owed > hours + CLOSE:
+    if left / speed + owed > hours + CLOSE and (speed == 1.0 or not safe):
         chance = 0.0
     elif safe:
         chance = 1.0
     else:
-        chance = held_for(policy, str(each.action[1]), left + owed) if kind == SPOT else 0.0
-    return Alternative(each.action, each.cost_usd, chance, safe, each.over_budget_usd, each.barred)
+        chance = held_for(policy, str(each.action[1]), left / speed + owed) if kind == SPOT else 0.0
+    over, barred = each.over_budget_usd, each.barred
+    return Alternative(each.action, each.cost_usd, chance, safe, over, barred, each.mix)
 
 
 def _hours(policy: Policy, asked: Question) -> float:

@@ -94,34 +94,47 @@ def replay(policy: BatchPolicy, terms: Terms, up_NBP: NDArray[np.bool_]) -> Bill
     """
     promise = _checked(terms, len(up_NBP))
     tick_h, jobs = promise.tick_hours, up_NBP.shape[1]
-    each = np.arange(jobs)
     now = Situation(
         0, np.zeros(jobs), np.zeros(jobs, dtype=np.int64), np.full(jobs, -1), np.zeros(jobs), up_NBP[0]
     )
-    cost, on_demand, launches = np.zeros(jobs), np.zeros(jobs), np.zeros(jobs, dtype=np.int64)
+    spot_usd, on_demand, launches = np.zeros(jobs), np.zeros(jobs), np.zeros(jobs, dtype=np.int64)
     for tick in range(promise.ticks):
         now.tick, now.up_BP = tick, up_NBP[tick]
-        lost = (now.mode_B == SPOT) & ~now.up_BP[each, np.maximum(now.pool_B, 0)]
-        now.mode_B, now.pool_B = np.where(lost, NONE, now.mode_B), np.where(lost, -1, now.pool_B)
-        now.debt_B = np.where(now.mode_B == NONE, 0.0, now.debt_B)
+        _lose(now)
         going = now.done_B < promise.task_hours - ROUNDING * tick_h
         if not going.any():
             break
         mode, pool = policy.decide_batch(terms, now)
-        mode = np.where(going, mode, NONE)
-        pool = np.where(mode == NONE, -1, pool)
-        _refuse_absent(mode, pool, now, each)
-        new = (mode != NONE) & ((mode != now.mode_B) | (pool != now.pool_B))
-        debt = np.where(new, promise.overhead_hours, np.where(mode == NONE, 0.0, now.debt_B))
-        paid = np.where(mode == NONE, 0.0, np.minimum(debt, tick_h))
-        price = np.where(mode == SPOT, terms.spot_at(tick)[np.maximum(pool, 0)], terms.on_demand_usd_per_hour)
-        cost += np.where(mode == NONE, 0.0, price) * tick_h
-        on_demand += (mode == ON_DEMAND) * tick_h
+        if not going.all():
+            mode, pool = mode * going, np.where(going, pool, -1)
+        spot, running = mode == SPOT, mode != NONE
+        _refuse_absent(spot, pool, now)
+        new = running & ((mode != now.mode_B) | (pool != now.pool_B))
+        debt = np.where(new, promise.overhead_hours, now.debt_B)
+        paid = np.minimum(debt, tick_h)
+        spot_usd += spot * terms.spot_at(tick).take(pool, mode="clip")
+        on_demand += mode == ON_DEMAND
         launches += new
-        now.done_B = now.done_B + np.where(mode == NONE, 0.0, tick_h - paid)
+        now.done_B = now.done_B + running * (tick_h - paid)
         now.mode_B, now.pool_B, now.debt_B = mode, pool, debt - paid
     missed = now.done_B < promise.task_hours - ROUNDING * tick_h
-    return Bills(cost, missed, launches, on_demand, now.done_B)
+    cost = (spot_usd + on_demand * terms.on_demand_usd_per_hour) * tick_h
+    return Bills(cost, missed, launches, on_demand * tick_h, now.done_B)
+
+
+def _lose(now: Situation) -> None:
+    """Take away what spot is gone; what is not held owes nothing."""
+    kept = (now.mode_B != SPOT) | _is_up(now.up_BP, now.pool_B)
+    now.mode_B, now.pool_B = now.mode_B * kept, np.where(kept, now.pool_B, -1)
+    now.debt_B = now.debt_B * (now.mode_B != NONE)
+
+
+def _is_up(up_BP: Bools, pool_B: Ints) -> Bools:
+    """Return whether the pool of each job is up; anything where it has none."""
+    pools = up_BP.shape[1]
+    if pools == 1:
+        return up_BP[:, 0]
+    return np.asarray(up_BP.ravel().take(np.arange(pool_B.size) * pools + pool_B, mode="wrap"))
 
 
 def replay_one(policy: OnePolicy, terms: Terms, up_NP: NDArray[np.bool_]) -> Bills:
@@ -168,8 +181,8 @@ def _checked(terms: Terms, recorded: int) -> Promise:
     return promise
 
 
-def _refuse_absent(mode_B: Ints, pool_B: Ints, now: Situation, each_B: Ints) -> None:
-    wrong = (mode_B == SPOT) & ~now.up_BP[each_B, np.maximum(pool_B, 0)]
+def _refuse_absent(spot_B: Bools, pool_B: Ints, now: Situation) -> None:
+    wrong = spot_B & ~_is_up(now.up_BP, pool_B)
     if wrong.any():
         raise _absent(f"number {pool_B[int(np.argmax(wrong))]}", now.tick)
 

@@ -47,6 +47,8 @@ class AttemptTerms:
 
     nodes: int
     throughput: float = 1.0  # Of its GPU, relative to the job's first-named one.
+    on_demand_nodes: int = 0  # Of these, kept on on-demand beside the pool.
+    on_demand_pool_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +196,12 @@ def _cost(
     for attempt in attempts:
         steps = price_steps.get(attempt.pool_id or "", ())
         span = run.clock.market_at(attempt.from_at), run.clock.market_at(attempt.until_at)
+        terms = run.terms(attempt.number)
+        kept = price_steps.get(terms.on_demand_pool_id or "", ())
         try:
-            total += run.terms(attempt.number).nodes * billed_usd(steps, *span)
+            total += (terms.nodes - terms.on_demand_nodes) * billed_usd(steps, *span)
+            if terms.on_demand_nodes:
+                total += terms.on_demand_nodes * billed_usd(kept, *span)
         except InsufficientHistory as missing:
             return None, [f"Attempt {attempt.number} on {attempt.pool_id} has no cost: {missing.seen}"]
     return total, []

@@ -3,9 +3,10 @@
 Lives and gaps alternate. All lives of one course are longer or shorter by one factor: what is
 not known of the pool stays for the whole course, the regime is drawn anew every week. The
 first spell is the one that runs now: a spell that has reached an age is likely to last, and
-says something of the regime it is in.
+says something of the regime it is in. What is recent now is not so later: spells to come follow
+the law of the hour ahead they begin in.
 
-Legend: P = paths, N = paths asked about, C = components.
+Legend: P = paths, N = paths asked about, C = components, K = hours ahead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy.special import log_ndtr, ndtri_exp
 from .errors import ImpossibleInput
 from .lives import LifeLaw
 from .luck import normals, regimes, uniforms
+from .observed import AHEAD_HOURS
 from .validity import Floats, quantity
 from .watched import Bools, Ints, Place
 
@@ -49,7 +51,8 @@ class _Law:
 
     def __init__(self, law: LifeLaw, place: Place, seed: int, what: str, paths: int) -> None:
         part = law.components
-        self.share_C, self.location_C, self.scale_C = part.share_NC[0], part.location_NC[0], part.scale_NC[0]
+        self.share_C, self.scale_C = part.share_NC[0], part.scale_NC[0]
+        self.location_KC, self.ahead_hours_K = part.location_NC, AHEAD_HOURS[: len(part.location_NC)]
         self.unsure = float(np.sqrt((part.unsure_NC[0] ** 2 * self.share_C).sum()))
         self.regime, self.place, self.seed, self.what = law.regime, place, seed, what
         every_P = np.arange(paths, dtype=np.int64)
@@ -65,7 +68,8 @@ class _Law:
         stream = f"{self.what}/{self.place.pool}"
         part_N = _chosen(self.share_C, uniforms(self.seed, f"part {stream}", path_N, turn_N))
         z_N = normals(self.seed, f"length {stream}", path_N, turn_N)
-        return _hours(self.location_C[part_N] + shift_N + self.scale_C[part_N] * z_N)
+        ahead_N = np.searchsorted(self.ahead_hours_K, begins_hours_N, side="right") - 1
+        return _hours(self.location_KC[ahead_N, part_N] + shift_N + self.scale_C[part_N] * z_N)
 
     def remaining(self, path_N: Ints, age_hours_N: Floats) -> Floats:
         """Return what is left of spells of an age, once per path, and learn their regimes from that.
@@ -76,14 +80,14 @@ class _Law:
         stream = f"{self.what}/{self.place.pool}"
         total_C = np.sqrt(self.scale_C**2 + self.unsure**2 + self.regime**2)
         log_age_N = np.log(np.maximum(age_hours_N, SHORTEST_HOURS))
-        log_alive_NC = log_ndtr((self.location_C - log_age_N[:, None]) / total_C)
+        log_alive_NC = log_ndtr((self.location_KC[0] - log_age_N[:, None]) / total_C)
         log_share_NC = log_alive_NC + np.log(np.maximum(self.share_C, 1e-300))
         share_NC = np.exp(log_share_NC - log_share_NC.max(axis=1, keepdims=True))
         part_N = _chosen(share_NC, uniforms(self.seed, f"first part {stream}", path_N))
         u_N = uniforms(self.seed, f"first length {stream}", path_N)
         z_N = -ndtri_exp(np.log(u_N) + log_alive_NC[np.arange(part_N.size), part_N])
         self._learn(path_N, z_N * total_C[part_N], self.scale_C[part_N])
-        whole_N = _hours(self.location_C[part_N] + z_N * total_C[part_N])
+        whole_N = _hours(self.location_KC[0, part_N] + z_N * total_C[part_N])
         return np.asarray(np.maximum(whole_N - age_hours_N, SHORTEST_HOURS))
 
     def _learn(self, path_N: Ints, surprise_N: Floats, scale_N: Floats) -> None:
@@ -108,20 +112,21 @@ class Renewed:
         """Draw the spell that runs now.
 
         Args:
-            up: Predictive law of lives, one row.
-            gap: Predictive law of gaps, one row.
+            up: Predictive law of lives: one row, or one for each of `AHEAD_HOURS` they begin in.
+            gap: Predictive law of gaps, alike.
             place: Where the pool stands; pools near each other share regimes.
             now: What is seen of it, on each of 1 or more paths.
             seed: Of all draws.
 
         Raises:
-            ImpossibleInput: There are no paths, a law has not one row, or an age is no age.
+            ImpossibleInput: There are no paths, a law has other rows, or an age is no age.
         """
         rows = len(up.components.share_NC), len(gap.components.share_NC)
-        if not now.up_P.size or now.up_P.shape != now.age_hours_P.shape or rows != (1, 1):
+        strange = not {*rows} <= {1, AHEAD_HOURS.size}
+        if not now.up_P.size or now.up_P.shape != now.age_hours_P.shape or strange:
             raise ImpossibleInput(
                 f"{now.up_P.size} paths, {now.age_hours_P.size} ages, {rows[0]} and {rows[1]} laws.",
-                fix="State a pool on 1 path or more, with one law of lives and one of gaps.",
+                fix=f"State a pool on 1 path or more, laws in 1 row, or {AHEAD_HOURS.size} for hours ahead.",
             )
         age_P = quantity("Age of the state", now.age_hours_P, "h")
         self._up = _Law(up, place, seed, "lives", age_P.size)

@@ -17,6 +17,7 @@ from .draws import Luck, lognormals
 from .errors import ImpossibleInput, InsufficientHistory
 from .estimate import Drawn, Estimate, Parts, PoolStatistics, Spread
 from .job import SECONDS_PER_HOUR, Job
+from .lateness import Lateness
 from .market import Evidence
 from .placement import Outcome, Placement
 from .price import forecast_log_sd, forecast_mean
@@ -111,10 +112,10 @@ def parts(
         stall=paid(stall_hours),
         rerun=paid(mean.lost_hours),
         restart=paid(mean.restart_hours),
-        waiting=float(np.mean(mean.waiting_hours)) * placement.job.value_of_time_usd_per_hour / gpu_hours,
+        waiting=float(np.mean(mean.waiting_hours)) * placement.job.waiting_usd_per_hour / gpu_hours,
         egress=float(np.mean(placement.moved_usd(mean.preemptions))) / gpu_hours,
         storage=float(np.mean(mean.wall_hours)) * side.storage_usd_per_hour / gpu_hours,
-        on_demand=0.0,
+        on_demand=float(np.mean(mean.floor_usd)) / gpu_hours,
         notice=paid(notice_hours),
         refund=0.0 - paid(refunded_hours),
     )
@@ -146,13 +147,17 @@ def report(
         seed: Of the luck.
         from_at: When the job would start.
         paths_error: Relative error of the worse P90 where paths were counted.
-        breakeven: Whether the breakeven hazard is looked for.
+        breakeven: Whether the breakeven hazard is looked for; beside a soft deadline it is not, for it knows
+            no lateness.
     """
     job, wall = placement.job, _spread(mean.wall_hours, drawn.wall_hours)
+    late = _lateness(placement, drawn.wall_hours, from_at)
+    if late is not None:
+        mean, drawn, parts = late.counted(mean, drawn, parts)
     cost = _spread(mean.cost_usd, drawn.cost_usd)
     on_demand = placement.on_demand_cost_usd
     limit_hours = hours_to_deadline(job, from_at)
-    in_time = drawn.wall_hours <= (np.inf if limit_hours is None else limit_hours)
+    in_time = drawn.wall_hours <= (np.inf if limit_hours is None or late is not None else limit_hours)
     return Estimate(
         statistics=placement.statistics,
         method=method,
@@ -176,13 +181,25 @@ def report(
         on_demand_cost_usd=on_demand,
         saving=None if on_demand is None else 1.0 - cost.mean / on_demand,
         breakeven_hazard_per_hour=(
-            breakeven_hazard_per_hour(job, placement.statistics, placement.side) if breakeven else None
+            breakeven_hazard_per_hour(job, placement.statistics, placement.side)
+            if breakeven and late is None
+            else None
         ),
         draws=drawn.cost_usd.size,
         seed=seed,
         paths_error=paths_error,
         drawn=Drawn(drawn.effective_usd_per_gpu_hour, in_time),
+        late_hours=None if late is None else _spread(late.hours, late.hours),
     )
+
+
+def _lateness(placement: Placement, wall_hours: Floats, from_at: datetime) -> Lateness | None:
+    """Return how late drawn courses end, counted in money; None where the deadline is not soft."""
+    limit = hours_to_deadline(placement.job, from_at)
+    if limit is None or not placement.job.soft:
+        return None
+    usd = placement.job.late_usd_per_hour / placement.useful_gpu_hours
+    return Lateness(np.maximum(wall_hours - limit, 0.0), usd)
 
 
 def hours_to_deadline(job: Job, from_at: datetime) -> float | None:

@@ -25,6 +25,7 @@ from .screen_interval import intervals_s_N
 from .screen_moments import course, hazard_nodes
 from .screen_price import PriceMoments, price_moments
 from .screen_quantiles import chance_from_least_N, chance_within_N, quantiles_PN
+from .screen_valued import counted_usd_N
 from .validity import Floats, aware, quantity, share
 
 METHOD = "closed_form"
@@ -158,7 +159,7 @@ def _report(
     least_N = found.least_billed_N + sides.egress_hours_N
     wall_skew_N = _skew(wall_sd_N, wall_N - least_N)
     cost_N, cost_sd_N, cost_skew_N = _cost(nodes_N, price, sides, found, wall_N)
-    valued_N = cost_N + job.value_of_time_usd_per_hour * found.waiting_N
+    counted_N = counted_usd_N(job, columns, price.mean_N, found, limit_hours, (least_N, wall_N, wall_sd_N))
     within, in_time = chance_within_N, chance_from_least_N
     return Screened(
         refusal_N=np.where(found.beyond_N < LONGEST_HOURS, FINE, NEVER_ENDS),
@@ -167,7 +168,7 @@ def _report(
         preemptions_N=found.preemptions_N,
         cost_usd=Spreads(cost_N, quantiles_PN(cost_N, cost_sd_N, cost_skew_N)),
         finish_hours=Spreads(wall_N, quantiles_PN(wall_N, wall_sd_N, wall_skew_N)),
-        effective_usd_per_gpu_hour_N=valued_N / (job.gpus * job.useful_hours),
+        effective_usd_per_gpu_hour_N=(cost_N + counted_N) / (job.gpus * job.useful_hours),
         p_deadline_N=None
         if limit_hours is None
         else in_time(limit_hours, least_N, found.untouched_N, wall_N, wall_sd_N),

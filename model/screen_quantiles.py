@@ -72,13 +72,37 @@ def chance_from_least_N(
         mean_N: Mean of all.
         sd_N: Standard deviation of all.
     """
-    rest_N = np.maximum(1.0 - sure_N, LEAST_SHAPE)
-    beyond_N = (mean_N - least_N) / rest_N
-    variance_N = (sd_N**2 + (mean_N - least_N) ** 2) / rest_N - beyond_N**2
-    spread_N = np.sqrt(np.maximum(variance_N, 0.0))
+    beyond_N, spread_N = _beyond_least_N(least_N, sure_N, mean_N, sd_N)
     skew_N = np.where(beyond_N > 0, 2 * spread_N / np.where(beyond_N > 0, beyond_N, 1.0), 0.0)
     within_N = chance_within_N(limit, least_N + beyond_N, spread_N, skew_N)
     return np.where(least_N <= limit, sure_N + (1.0 - sure_N) * within_N, 0.0)
+
+
+def excess_from_least_N(
+    limit: float, least_N: Floats, sure_N: Floats, mean_N: Floats, sd_N: Floats
+) -> Floats:
+    """Return by how much a limit is exceeded on average, of the same law; arguments are its own.
+
+    Of a gamma with shape k and scale t: E(X - c)+ = k t Q(k + 1, c / t) - c Q(k, c / t).
+    """
+    beyond_N, spread_N = _beyond_least_N(least_N, sure_N, mean_N, sd_N)
+    room_N = limit - least_N  # c
+    scatters_N = (spread_N > 0) & (beyond_N > 0)
+    shape_N = np.where(scatters_N, (beyond_N / np.where(scatters_N, spread_N, 1.0)) ** 2, 1.0)
+    scale_N = np.where(scatters_N, spread_N**2 / np.where(scatters_N, beyond_N, 1.0), 1.0)
+    at_N = np.maximum(room_N, 0.0) / scale_N
+    tail_N = beyond_N * special.gammaincc(shape_N + 1.0, at_N) - room_N * special.gammaincc(shape_N, at_N)
+    sharp_N = np.maximum(beyond_N - room_N, 0.0)
+    rest_N = np.where(scatters_N & (room_N > 0), np.maximum(tail_N, 0.0), sharp_N)
+    return np.asarray(sure_N * np.maximum(-room_N, 0.0) + (1.0 - sure_N) * rest_N)
+
+
+def _beyond_least_N(least_N: Floats, sure_N: Floats, mean_N: Floats, sd_N: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation beyond the least, where it is exceeded."""
+    rest_N = np.maximum(1.0 - sure_N, LEAST_SHAPE)
+    beyond_N = (mean_N - least_N) / rest_N
+    variance_N = (sd_N**2 + (mean_N - least_N) ** 2) / rest_N - beyond_N**2
+    return beyond_N, np.sqrt(np.maximum(variance_N, 0.0))
 
 
 def _standing(shape_N: Floats, z_N: Floats) -> Floats:

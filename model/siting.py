@@ -152,7 +152,7 @@ def best_siting(
         copies: Where the data set lies; none where the job states none.
         neutral: Stores apart that may hold checkpoints.
         away: Other regions the run may move to; replication goes to one of the same provider.
-        hours_to_deadline: A siting whose mean finish is later comes after the others.
+        hours_to_deadline: A siting whose mean finish is later comes after the others, or counts as late.
 
     Raises:
         NoSiting: Residency allows no way to use the data, or no place for checkpoints.
@@ -174,17 +174,17 @@ def best_siting(
         for (way, start), (kind, at, replica) in product(ways, homes)
     ]
     limit = float("inf") if hours_to_deadline is None else hours_to_deadline
-    priced = sorted((price(each) for each in sitings), key=lambda each: _order(each, limit))
+    priced = sorted((price(each) for each in sitings), key=lambda each: _order(each, limit, job))
     return Sited(chosen=priced[0], priced=tuple(priced), rejected=tuple(rejected))
 
 
-def _order(priced: PricedSiting, limit_hours: float) -> tuple[bool, float, float, str, str]:
+def _order(priced: PricedSiting, limit_hours: float, job: Job) -> tuple[bool, float, float, str, str]:
     siting = priced.siting
     start = siting.data_from.key if siting.data_from else ""
-    return (
-        priced.wall_hours > limit_hours, priced.total_usd, priced.wall_hours,
-        start, siting.checkpoint_place.key,
-    )  # fmt: skip
+    late, counted_usd = priced.wall_hours > limit_hours, priced.total_usd
+    if job.soft and late and priced.wall_hours < float("inf"):
+        late, counted_usd = False, counted_usd + job.late_usd_per_hour * (priced.wall_hours - limit_hours)
+    return late, counted_usd, priced.wall_hours, start, siting.checkpoint_place.key
 
 
 def _refuse(job: Job) -> None:

@@ -18,6 +18,7 @@ class Conditions:
     value_of_time_usd_per_hour: float = 0.0
     elastic: bool = False  # Work may go on with fewer nodes, or with a part of them on on-demand.
     budget_usd: float | None = None
+    waits_beside: bool = True  # Whether it may wait for a cheaper pool while a dearer one is up.
     soft: bool = False  # An hour after the deadline costs the value of time; before it time is free.
 
 

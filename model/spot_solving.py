@@ -22,6 +22,7 @@ from .validity import Floats
 
 LONG_RUN_BIN = 4  # Ages of one to two hours: what a pool's hazard is once it has settled.
 DEAR_STAY_HOURS = 3.0  # A dear pool is left for a better one that comes up.
+STEP = 1e-3  # Of the value of time, or of the on-demand price where that is more.
 # Hazards move slowly; the values of a day ago still rank actions well. The next are begun after some
 # hours, and are there a spread of hours later where we are asked at every tick.
 BEGUN_AFTER_HOURS, SPREAD_HOURS, HOLD_HOURS = 2.0, 10.0, 24.0
@@ -105,11 +106,23 @@ class Solving(Standing):
 
     def _free_values(self) -> Values:
         """Return what is billed to the end, were time worth nothing; worked out where it is asked for."""
+        if self._worked.free is None:
+            self._worked.free = self._values_at(0.0)
+        return self._worked.free
+
+    def _steeper_values(self) -> tuple[Values, float]:
+        """Return the values of a value of time that is a small step higher, and the step; kept once made."""
+        worth = self._worked.values.terms.value_of_time_usd_per_hour
+        step = STEP * max(worth, self.on_demand)
+        if self._worked.steeper is None:
+            self._worked.steeper = self._values_at(worth + step)
+        return self._worked.steeper, step
+
+    def _values_at(self, value_of_time_usd_per_hour: float) -> Values:
+        """Return the values of another value of time, all else the same."""
         worked = self._worked
-        if worked.free is None:
-            terms = replace(worked.values.terms, value_of_time_usd_per_hour=0.0)
-            worked.free = Values(terms, worked.market, *worked.horizon)
-        return worked.free
+        terms = replace(worked.values.terms, value_of_time_usd_per_hour=value_of_time_usd_per_hour)
+        return Values(terms, worked.market, *worked.horizon)
 
     def _pooled(self, hazards_PSB: Floats, left_hours: float) -> tuple[Pooled, tuple[Floats, Floats, float]]:
         """Return the pools as one, itself where there is one; their stays; how often one held is lost."""

@@ -44,6 +44,7 @@ class Standing:
         owed_hours: float,
         seen: Seen,
         egress_usd: Mapping[tuple[str, str], float],
+        mix: Mix | None = None,
     ) -> None:
         """Stand anew at an instant, as it is known from elsewhere: for who asks now and then, not every tick.
 
@@ -53,8 +54,10 @@ class Standing:
             owed_hours: What is still owed of its launch.
             seen: The history until now, of the same pools; it takes the place of what was counted.
             egress_usd: Of moves by now; from "" where nothing is held, to "od" for on-demand.
+            mix: Of the nodes held, where they are not a whole pool's. What was told of parts of pools is
+                forgotten: see `update_capacity`.
         """
-        self._tick, self._last, self._mix = self.tick_at(now_h), current, None
+        self._tick, self._last, self._mix, self._capacity = self.tick_at(now_h), current, mix, {}
         self._debt_hours = float(quantity("Hours owed of a launch", owed_hours, "h"))
         self.egress_usd = egress_usd
         self._look(seen)

@@ -49,7 +49,8 @@ class Waiting(Solving):
     """Keeps what is known of the cheapest few, and prices waiting for them."""
 
     def __init__(self, given: Given) -> None:
-        self._waits = given.conditions.waits_beside
+        asked = given.conditions
+        self._waits = asked.waits_beside and asked.value_of_time_usd_per_hour == 0 and not asked.soft
         super().__init__(given)
 
     def update_prices(self, now_h: float, spot_usd_per_hour: Mapping[str, float]) -> None:

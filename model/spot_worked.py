@@ -39,6 +39,7 @@ class Worked:
     short_stay_PB: Floats
     losses_per_hour: float  # Of whatever pool is held; of several pools.
     free: Values | None = None  # Were time worth nothing; worked out where it is asked for.
+    steeper: Values | None = None  # Were it worth a little more; as well.
     few: tuple[Few, ...] = ()
 
     @property

@@ -56,7 +56,8 @@ def history_options(function: F) -> F:
 
 def _hours(ctx: click.Context, param: click.Parameter, value: str) -> int:
     number, unit = value[:-1], value[-1:]
-    if unit not in ("d", "h") or not number.isdigit() or int(number) == 0:
+    counted = number.isascii() and number.isdigit() and len(number) < 10
+    if unit not in ("d", "h") or not counted or int(number) == 0:
         raise click.BadParameter(f"{value!r} is not a window. Write days or hours: 90d, 720h.")
     return int(number) * (24 if unit == "d" else 1)
 
@@ -82,7 +83,10 @@ def instant_of(value: str | None) -> datetime | None:
         raise click.BadParameter(f"{value!r} is not an instant. Write 2023-03-01T12:00:00Z.") from None
     if parsed.tzinfo is None and len(value) > len("2023-03-01"):
         raise click.BadParameter(f"{value!r} has no zone. Write {value}Z for UTC.")
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    try:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError:
+        raise click.BadParameter(f"{value!r} lies outside the calendar.") from None
 
 
 def emit(answer: Any) -> None:

@@ -23,7 +23,7 @@ def show(answer: Answer) -> None:
     options = answer["options"]
     best = options[0]
     pieces.section(f"Launch {answer['spec']['job']['name']} on {words.pool(best)}")
-    if not best["meets_deadline"]:
+    if not best["meets_deadline"] and not best.get("late_hours"):
         late = "No ranked pool is likely to meet the deadline; this is the least bad."
         st.warning(late, icon=":material/event_busy:")
     if best["availability"]["now"] is False:
@@ -61,6 +61,8 @@ def _done(best: Answer) -> Tile:
 def _deadline(answer: Answer, best: Answer) -> Tile:
     hours = tables.deadline_hours(answer)
     note = "the job states no deadline" if hours is None else f"deadline {fmt.hours(hours)} after the start"
+    if best.get("late_hours"):
+        note = f"soft {note}; {words.lateness(best)}"
     return Tile(label="Chance of the deadline", value=fmt.percent(best["p_deadline"]), note=note)
 
 

@@ -46,10 +46,12 @@ def show(gpu_models: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Que
         data, as_of = _data(), _as_of(sources)
         with st.expander("Saving, restarting, borrowing"):
             overheads, borrow = _overheads()
+        with st.expander("A deadline that may be missed, nodes kept on on-demand"):
+            demands = _demands()
         sent = st.form_submit_button("Rank pools", type="primary", icon=":material/leaderboard:")
     if not sent:
         return None
-    spec = jobs.spec(jobs.Answers(**work, **data, overheads_s=overheads, borrow=borrow))
+    spec = jobs.spec(jobs.Answers(**work, **data, **demands, overheads_s=overheads, borrow=borrow))
     return Question(spec=spec, as_of=as_of)
 
 
@@ -89,6 +91,19 @@ def _overheads() -> tuple[dict[str, float], str]:
         "Borrow a hazard", list(BORROW), 1, format_func=BORROW.__getitem__, help=thin
     )
     return typed, borrow
+
+
+def _demands() -> dict[str, Any]:
+    late, floor = st.columns(2)
+    soft = "Empty: the deadline is hard. A figure makes it soft; 0 where lateness costs nothing."
+    alone = "They work alone while spot is away, so the work has to scale with its nodes."
+    kept = floor.number_input("On-demand floor, nodes", 0, 100_000, None, placeholder="none", help=alone)
+    return {
+        "late_usd_per_hour": late.number_input(
+            "An hour late costs, USD", 0.0, 1e9, None, placeholder="not allowed", help=soft
+        ),
+        "floor_nodes": None if kept is None else int(kept),
+    }
 
 
 def _as_of(sources: Sequence[Mapping[str, Any]]) -> str | None:

@@ -188,3 +188,10 @@ def test_the_worked_example_of_the_article(tmp_path):
     shown = typed("estimate", ROOT / "examples" / "article.toml", cwd=tmp_path).stdout
     for figure in ("$480", "$184", "61.67", "$156", "67.5", "16.8", "56"):
         assert figure in shown, shown
+
+
+def test_a_soft_deadline_without_what_lateness_costs(tmp_path):
+    soft = GOOD.replace("value_of_time_usd_per_hour = 0.0", 'deadline_kind = "soft"')
+    done = typed("plan", job(tmp_path, soft), "--sample", "1", cwd=tmp_path)
+    refused(done, 2, "deadline_kind = soft", "value_of_time_usd_per_hour", "leave deadline_kind out")
+    assert not (tmp_path / "plan.json").exists()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from advisor.policy_asked import Asked
+from advisor.policy_desk import Desk
 from collector.figures import Figure
 from model.estimate import PoolStatistics
 from model.job import Job, Overheads
 from model.market import CapacityType, Evidence, Pool, PriceKind, Sku
+from model.placement import SideCosts
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
 
@@ -135,5 +138,48 @@ def on_demand(spot: Callable[..., PoolStatistics]) -> Callable[..., PoolStatisti
             available_now=None,
             gap_hours=0.0,
         )
+
+    return make
+
+
+class Unprobed:
+    """A service whose statistics are what it is given, and whose capacity nobody ever probed."""
+
+    def __init__(self, pools: tuple[PoolStatistics, ...]) -> None:
+        self.pools, self.store = list(pools), self
+
+    def sightings_of(self, pool_keys: list[str], **when: datetime) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def statistics(
+        self, job: Job, as_of: datetime, window_hours: float
+    ) -> tuple[list[PoolStatistics], list[Any]]:
+        """All of them, and no refusal."""
+        return list(self.pools), []
+
+
+@pytest.fixture
+def decided() -> Callable[..., Any]:
+    """Have the policy decide what is asked, on some pools nobody probed; moves are free."""
+    free = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
+
+    def decide(asked: Asked, *pools: PoolStatistics) -> Any:
+        return Desk(cast(Any, Unprobed(pools))).decide(asked, lambda seen: free)
+
+    return decide
+
+
+@pytest.fixture
+def asking(job: Job, spot: Callable[..., PoolStatistics]) -> Callable[..., Asked]:
+    """Ask about a run that has lost its machine in us-east-1, or with `holds` has it."""
+
+    def make(told: Job = job, **other: Any) -> Asked:
+        plain: dict[str, Any] = {
+            "run_id": "run-1", "job": told, "left": told, "here": spot().pool, "holds": False,
+            "owed_hours": 0.0, "as_of": NOW, "stall_share": 0.0, "lag_hours": 0.1,
+            "unavailable": frozenset(), "window": timedelta(days=30),
+        }  # fmt: skip
+        return Asked(**{**plain, **other})
 
     return make

@@ -50,7 +50,7 @@ def test_a_good_file_becomes_a_spec(written):
     assert spec.overheads.origin == "stated in the job file"
 
 
-@pytest.mark.parametrize("name", ["llm-30b.toml", "v100-recorded.toml"])
+@pytest.mark.parametrize("name", ["llm-30b.toml", "v100-recorded.toml", "soft-floor.toml"])
 def test_the_shipped_jobs_are_read(name):
     assert read_spec(EXAMPLES / name).job.gpus >= 1
 
@@ -165,3 +165,36 @@ def test_saves_on_notice_and_light_saves_are_read_from_the_file(written):
 def test_half_a_statement_on_saving_is_refused(written, line, words):
     with pytest.raises(ImpossibleInput, match=words):
         read_spec(written(f"{GOOD}{line}\n"))
+
+
+DEMANDS = GOOD.replace("deadline_hours = 20", 'deadline_hours = 20\ndeadline_kind = "soft"\nfloor_nodes = 2')
+
+
+def test_a_soft_deadline_and_a_floor_are_read_from_the_file(written):
+    job = read_spec(written(DEMANDS.replace("[job]", "[job]\nvalue_of_time_usd_per_hour = 0"))).job
+    assert (job.deadline_kind, job.floor_nodes, job.value_of_time_usd_per_hour) == ("soft", 2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("", "states deadline_kind = soft, and nothing says what an hour late costs: add value_of_time_usd"),
+        (
+            "value_of_time_usd_per_hour = 1\nfloor_nodes = 9",
+            "keeps floor_nodes = 9 on on-demand and takes 8 GPUs",
+        ),
+        ("value_of_time_usd_per_hour = 1\ncopies = 2", "states floor_nodes and copies"),
+    ],
+)
+def test_half_a_statement_on_lateness_or_a_floor_is_refused(written, lines, words):
+    text = DEMANDS.replace("\nfloor_nodes = 2", "") if "floor_nodes" in lines else DEMANDS
+    with pytest.raises(ImpossibleInput, match=words):
+        read_spec(written(text.replace("[job]", f"[job]\n{lines}")))
+
+
+def test_what_is_not_stated_is_not_written_back(written):
+    plain = read_spec(written(GOOD))
+    assert not {"deadline_kind", "floor_nodes"} & set(plain.model_dump(mode="json")["job"])
+    assert JobSpec.model_validate_json(plain.model_dump_json()) == plain
+    stated = read_spec(written(DEMANDS.replace("[job]", "[job]\nvalue_of_time_usd_per_hour = 5")))
+    assert JobSpec.model_validate_json(stated.model_dump_json()) == stated

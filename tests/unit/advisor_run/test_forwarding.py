@@ -27,14 +27,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 sys.path.insert(0, {here!r})
-import test_launcher
+import launcher_kit
 from advisor.cloud import LocalCloud
 from advisor.executor import LocalExecutor
 from advisor.launch import Launcher
 from advisor.progress import RunClock
-test_launcher.PLAN["notice"].update({notice!r})
-test_launcher.PLAN["expires_at"] = "2999-01-01T00:00:00Z"
-service = test_launcher.FakeService()
+launcher_kit.PLAN["notice"].update({notice!r})
+launcher_kit.PLAN["expires_at"] = "2999-01-01T00:00:00Z"
+service = launcher_kit.FakeService()
 now = datetime.now(UTC)
 Launcher(
     service, LocalCloud(), LocalExecutor(["--steps", "1000000"]), room=Path({room!r}), send=service.send,

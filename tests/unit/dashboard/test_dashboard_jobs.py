@@ -37,6 +37,13 @@ def test_sizes_are_sent_in_bytes() -> None:
     assert spec["data"] == {"dataset_bytes": 200_000_000_000, "provider": "aws", "region": "us-east-1"}
 
 
+def test_what_an_hour_late_costs_makes_the_deadline_soft_and_a_floor_is_said_in_nodes() -> None:
+    job = jobs.spec(answers(deadline_hours=50.0, late_usd_per_hour=0.0, floor_nodes=2))["job"]
+    assert (job["deadline_kind"], job["value_of_time_usd_per_hour"], job["floor_nodes"]) == ("soft", 0.0, 2)
+    unsaid = jobs.spec(answers(deadline_hours=50.0, floor_nodes=0))["job"]
+    assert not {"deadline_kind", "value_of_time_usd_per_hour", "floor_nodes"} & set(unsaid)
+
+
 @pytest.mark.parametrize(
     "changed", [{}, {"data_provider": "aws", "data_region": "eu", "deadline_hours": 60.0}]
 )

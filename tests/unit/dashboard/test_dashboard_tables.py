@@ -34,6 +34,15 @@ def test_an_unknown_saving_and_deadline_are_dashes_with_a_reason(ranking: Answer
     assert row["Deadline met"] == "– no deadline stated"
 
 
+def test_a_soft_deadline_says_how_late_an_option_is_and_what_that_counts(ranking: Answer) -> None:
+    spread = {"mean": 1.5, "p10": 0.0, "p50": 0.0, "p90": 4.0}
+    late = {**ranking["options"][0], "p_deadline": 0.4, "late_hours": spread, "late_usd": 30.0}
+    row = tables.ranking_table([late]).iloc[0]
+    assert row["Deadline met"] == "40 %; 90 min late on average, counted $30.00"
+    never = {**late, "p_deadline": 1.0, "late_hours": {**spread, "mean": 0.0}, "late_usd": 0.0}
+    assert tables.ranking_table([never]).iloc[0]["Deadline met"] == "100 %; never late"
+
+
 def test_the_parts_of_an_option_add_up_to_its_price(ranking: Answer) -> None:
     # By hand, rank 1: .918 + .009 + .013 + .006 + .004 = .950.
     frame = tables.parts_frame(ranking["options"])
@@ -72,7 +81,7 @@ def test_an_answer_older_than_a_part_has_none_of_it(ranking: Answer) -> None:
 
 
 def test_a_group_that_costs_nothing_anywhere_is_not_drawn(ranking: Answer) -> None:
-    assert "Waiting, on-demand share" not in set(tables.parts_frame(ranking["options"])["part"])
+    assert "Waiting, late, on-demand share" not in set(tables.parts_frame(ranking["options"])["part"])
 
 
 def test_a_chart_always_has_an_on_demand_row_to_compare_with(ranking: Answer) -> None:

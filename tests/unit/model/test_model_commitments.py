@@ -159,3 +159,18 @@ def test_impossible_terms_are_refused(impossible):
     with pytest.raises(ImpossibleInput) as refusal:
         commitment(**impossible)
     assert refusal.value.fix
+
+
+def test_what_is_left_of_a_term_costs_the_same_by_the_hour():
+    # 240 h with 480 USD upfront: after 60 h 180 h are left, and 360 USD of what was paid ahead.
+    left = commitment(upfront_usd=480.0, minimum_hours=100.0).later(60.0)
+    assert (left.hours, left.upfront_usd, left.minimum_hours) == (180.0, 360.0, 40.0)
+    assert left.usd_per_instance_hour == commitment(upfront_usd=480.0).usd_per_instance_hour == 11.0
+
+
+def test_a_start_comes_nearer_and_the_term_runs_from_the_soonest():
+    held = commitment(start_hours=(4.0, 10.0), ends_early_hours=0.5)
+    assert (held.later(3.0).start_hours, held.later(3.0).hours) == ((1.0, 7.0), 240.0)
+    assert (held.later(6.0).start_hours, held.later(6.0).hours) == ((0.0, 4.0), 238.0)
+    assert held.later(243.4) is not None
+    assert held.later(243.5) is None  # 239.5 h after the soonest start its machines stop.

@@ -9,6 +9,7 @@ from model.errors import ImpossibleInput
 from model.lives import LifeLaw
 from model.lognormal import Components
 from model.luck import normals, regimes, uniforms
+from model.observed import AHEAD_HOURS
 from model.renewed import Renewed, standing
 from model.watched import Place
 
@@ -50,6 +51,20 @@ def test_a_gap_that_runs_ends_before_the_first_life():
     begin, lost = market(law(2.0, 1e-9), law(1.0, 1e-9), is_up=False, age=0.25).spell(EVERY, np.zeros(PATHS))
     assert begin == pytest.approx(np.full(PATHS, 0.75), abs=1e-6)
     assert lost == pytest.approx(np.full(PATHS, 2.75), abs=1e-6)
+
+
+def test_a_spell_follows_the_law_of_the_hour_ahead_it_begins_in():
+    # Lives of 2 h where they begin within 24 h, of 8 h later; gaps of 1 h, half an hour into a life: up
+    # [0, 1.5], [2.5, 4.5], …, [23.5, 25.5], and the one that begins at 26.5 lasts to 34.5.
+    rows = np.ones((AHEAD_HOURS.size, 1))
+    location = np.where(AHEAD_HOURS[:, None] < 24.0, np.log(2.0), np.log(8.0))
+    up = LifeLaw(Components(rows, location, rows * 1e-9, rows * 0.0), 0.0)
+    spells = up_spells(market(up, law(1.0, 1e-9), age=0.5), 10)
+    begins = [0.0, *(3.0 * number - 0.5 for number in range(1, 10))]
+    ends = [*(begin + 2.0 for begin in [-0.5, *begins[1:9]]), 34.5]
+    for (begin, lost), a, b in zip(spells, begins, ends, strict=True):
+        assert begin == pytest.approx(np.full(PATHS, a), abs=1e-6)
+        assert lost == pytest.approx(np.full(PATHS, b), abs=1e-6)
 
 
 @pytest.mark.parametrize("age", [0.1, 3.0, 24.0])

@@ -141,12 +141,12 @@ def test_nothing_after_now_is_used():
 
 
 def test_much_history_is_replayed_on_most_paths_and_words_say_so():
-    past = past_of([wavy("a", 20, 1), wavy("b", 20, 2)])
+    past = past_of([wavy("a", 40, 1), wavy("b", 40, 2)])
     chosen = market_of(past, past.places[0], paths=PATHS, seed=1)
-    # Two pools of 480 h: .8 x 960 / (960 + 500) = .53.
+    # Two pools of 960 h: .8 x 1920 / (1920 + 1000) = .53.
     assert chosen.replayed_share == pytest.approx(0.5260, abs=1e-4)
     assert "53% of paths play recorded weeks" in chosen.why
-    assert "20.0 days of its own and 1 siblings" in chosen.why
+    assert "40.0 days of its own and 1 siblings" in chosen.why
 
 
 @pytest.mark.parametrize("up", [[1, 0, 1], [1, 1, 1], [0, 0, 0], [NAN, 1, NAN], [0]])
