@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from .emergency import CAPTURED, NEW_WRITER_S, agree, flush_of, is_too_late, run
 from .fence import Fence
 from .ladder import Choice
 from .leftover import Finishing, finish_leftover
-from .ranks import Ranks
+from .ranks import RankLost, Ranks
 from .restore import Restored, restore
 from .saving import Saving
 from .stores import Store
@@ -84,6 +85,9 @@ class Keeper(Saving):
             self._telling.committed(done, done.manifest.bytes, seconds)
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
+        if self._near is not None:
+            read = f"{found.near_bytes} of {found.read_bytes} bytes"
+            print(f"lowtide-run: {read} were read from this node's own disk", file=sys.stderr)
         manifest = found.manifest
         self._scribe.go_on_from(manifest.generation, sorted(found.damaged), url if found.store else None)
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
@@ -103,7 +107,7 @@ class Keeper(Saving):
             RankLost: A rank did not say in time what it could do.
         """
         until = time.monotonic() + left_s
-        self._finish_or_give_up(left_s)
+        self._finish_or_give_up(step, left_s)
         if step == self.saved_step and self.saved_exactly:
             return Choice(rung="exact", reason="This step is committed already.")
         rungs = [*self._rungs(), *flush_of(self.ledger, self._ranks.rank)]
@@ -114,13 +118,21 @@ class Keeper(Saving):
             self.save(step, *CAPTURED[choice.rung])
         return choice
 
-    def _finish_or_give_up(self, left_s: float) -> None:
-        """Finish the save on its way, or make room for a smaller one where it cannot be done in time."""
+    def _finish_or_give_up(self, step: int, left_s: float) -> None:
+        """Finish the save on its way, or make room for a smaller one where it cannot be done in time.
+
+        A save is of all ranks: where one of them cannot finish its part all give it up, at once. None then
+        waits for another, for each says what became of its part before it goes on.
+        """
         smaller = self._rungs(overhead_s=NEW_WRITER_S) if self.is_busy and self._scribe.may_give_up else []
-        if smaller and is_too_late(self.ledger, *self._begun, left_s, smaller):
+        is_late = bool(smaller) and is_too_late(self.ledger, *self._begun, left_s, smaller)
+        told = [self.is_busy, is_late]
+        votes = self._ranks.gather(f"late-{step}", told, within_s=max(1.0, left_s))
+        is_on_its_way, _ = votes[0]  # Rank 0 is busy until the root is created.
+        if is_on_its_way and any(late for _, late in votes):
             self.join()
             self._scribe.give_up()
-            with contextlib.suppress(WriterLost):
+            with contextlib.suppress(WriterLost, RankLost):
                 self.finish()
             self._scribe.renew()
         self.finish()

@@ -116,5 +116,4 @@ class Relay:
     def forget(self) -> None:
         """A new writer knows of nothing on its way."""
         with self._change:
-            self._waiting |= self._gone
-            self._gone = {}
+            self._waiting, self._gone = {**self._gone, **self._waiting}, {}

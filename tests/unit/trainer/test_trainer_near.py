@@ -10,6 +10,7 @@ from queue import SimpleQueue
 import pytest
 import torch
 
+from trainer.adamw import AdamW
 from trainer.checkpoint.carrying import Carrier, PartLost
 from trainer.checkpoint.fence import Fence
 from trainer.checkpoint.layout import failed_key, rank_key
@@ -41,7 +42,8 @@ def train(tmp_path, make_plan):
         )
         plan = replace(plan, stores=stores, nodes=replace(plan.nodes, count=2, min=1))
         model = torch.nn.Linear(300, 200)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+        optimizer = AdamW(model)
+        optimizer.lr = 1e-5
         log = RunLog(tmp_path / "spool", plan.run_id, attempt, "0")
         with SpotSession(plan, model=model, optimizer=optimizer, log=log, notice=NoticeWatch()) as session:
             for step in session.steps(steps):
