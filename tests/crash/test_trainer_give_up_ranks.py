@@ -16,6 +16,7 @@ from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.verify import list_checkpoints
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("give_up_script.py")
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120

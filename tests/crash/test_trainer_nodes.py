@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "contract" / "trainer"))
 from faulty_proxy import FaultyProxy
 from gang import Gang
 
+pytestmark = pytest.mark.slow
 BUCKET, KEYS = "nodes", {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 BLOBS = r"(PUT|POST) \S*/blobs/"
 PATIENCE_S = 60
@@ -148,9 +149,10 @@ def test_training_and_saves_go_on_while_the_bucket_takes_nothing_and_nothing_exi
         assert nodes.local(node, "manifests/*") == []  # No node holds a whole checkpoint.
 
 
-def test_killed_between_disk_and_bucket_the_save_is_finished_where_both_disks_are_back(nodes):
+@pytest.mark.parametrize(("rank", "at"), [(1, "carry.before_part:2"), (0, "carry.after_part:2")])
+def test_killed_between_disk_and_bucket_the_save_is_finished_where_both_disks_are_back(nodes, rank, at):
     words = nodes.words(1, until=12)
-    assert nodes.gang.strike("nodes", 2, rank=1, at="carry.before_part:2", **words)
+    assert nodes.gang.strike("nodes", 2, rank=rank, at=at, **words)
     [before] = nodes.valid_steps()
     local = max(int(path.name.split("-")[1]) for path in nodes.local(0, "drafts/*"))
     assert local > before
