@@ -46,6 +46,7 @@ class Relay:
         self._gone: dict[str, Local] = {}  # On its way: at most one.
         self._news: list[dict[str, Any]] = []  # Committed and not yet told to all.
         self._fenced: FencedOut | None = None
+        self.is_lost = False  # The last that was sent did not come through.
         self._change = threading.Condition()
 
     def written(self, local: Local) -> None:
@@ -93,6 +94,7 @@ class Relay:
         """Take note of what the writer says; called from its thread."""
         with self._change:
             local = self._gone.pop(carried.save_id, None)
+            self.is_lost = carried.trouble is not None
             if isinstance(carried.trouble, FencedOut):
                 self._fenced = carried.trouble
             done = carried.committed

@@ -107,7 +107,10 @@ class Scribe:
         """Do what rank 0 said of saves that are carried."""
         for each in news["learn"]:
             self._newest = each["generation"]
-        self._relay.hear(news, self.writing)
+        try:
+            self._relay.hear(news, self.writing)
+        except TrainerError as trouble:  # The next save meets it too, and raises.
+            print(f"lowtide-run: {trouble}", file=sys.stderr)
 
     @property
     def may_give_up(self) -> bool:
@@ -156,8 +159,11 @@ class Scribe:
         if not self.is_relayed:
             return True
         for turn in (1, 2, 3):  # The one on its way, the newest, and the word that it is done.
-            is_done = self._ranks.rank > 0 or self._relay.wait(until)
-            news = self._relay.news(is_last=True) if self._ranks.rank == 0 and is_done else None
+            is_done, news = True, None
+            if self._ranks.rank == 0:
+                is_done = self._relay.wait(until)
+                news = self._relay.news(is_last=True) if is_done else None
+                is_done = is_done and (bool(news and news["carry"]) or not self._relay.is_lost)
             left_s = max(1.0, until - time.monotonic() + 1.0)
             try:
                 is_done, news = self._beside.gather(f"last-{turn}", [is_done, news], within_s=left_s)[0]
