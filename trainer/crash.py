@@ -29,6 +29,8 @@ POINTS = (
     "retention.before_sweep",
     "transfer.before_commit",
     "transfer.before_root",
+    "carry.before_part",  # The blob stands in the shared store, its manifest does not.
+    "carry.after_part",  # This rank's part stands there, and no root names it.
     "restore.before_apply",
 )
 

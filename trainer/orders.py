@@ -52,18 +52,20 @@ class Orders:
             watch = DirectiveWatch(self._plan, service, self._clock, token)
             self.directives = until.enter_context(watch)
 
-    def agree(self, step: int, *, is_busy: bool) -> dict[str, Any]:
+    def agree(self, step: int, *, is_busy: bool, news: Any = None) -> dict[str, Any]:
         """Return what all ranks do now.
 
         Args:
             is_busy: Whether a save is on its way.
+            news: Of saves, from rank 0 to all.
         """
         source = self._notice.heard()
         if source is not None:
             self._ranks.ring(source)
         if self._notice.take_hint() is not None:  # Whichever rank hears it: rank 0 asks for all.
             self._ranks.nudge()
-        return self._ranks.follow(step, self._decide(source, is_busy) if self._ranks.rank == 0 else None)  # type: ignore[no-any-return]
+        decided = {**self._decide(source, is_busy), "news": news} if self._ranks.rank == 0 else None
+        return self._ranks.follow(step, decided)  # type: ignore[no-any-return]
 
     def _decide(self, source: str | None, is_busy: bool) -> dict[str, Any]:
         """Leave for a notice or a directive, or save, or go on."""

@@ -172,7 +172,8 @@ class SpotSession:
             return  # Done, and saved on the way out.
         self._keeper.check()
         self._refuse_after_sleep()
-        order = self._orders.agree(self.step, is_busy=self._keeper.is_busy)
+        order = self._orders.agree(self.step, is_busy=self._keeper.is_busy, news=self._keeper.news())
+        self._keeper.hear(order["news"])
         if order["notice"] is not None:
             left_s = self._notice.left_s
             assumed_s = self._plan.notice.assumed_s if left_s is None else left_s
@@ -236,6 +237,10 @@ class SpotSession:
                 raise
             finally:
                 self._notice.disarm()
-                self._keeper.close(within_s=patience_s(error, self._notice.left_s, self._plan))
+                fenced = self._keeper.close(within_s=patience_s(error, self._notice.left_s, self._plan))
+                is_news = error is None or isinstance(error, StoppedOnPurpose)
+                error = fenced if fenced is not None and is_news else error
                 self._words.ended(error, self.step, self._model)
                 self._phase.set("done", self.step)
+            if fenced is not None and error is fenced:
+                raise fenced

@@ -28,9 +28,9 @@ from gang import Gang
 SEED, TIMES = 7, int(os.environ.get("LOWTIDE_FAULTS", "1"))
 KILLS = 76 * TIMES
 STEPS = 6
-NOT_IN_A_SAVE = ("restore", "lease", "transfer")
+NOT_IN_A_SAVE = ("restore", "lease", "transfer", "carry")
 FACTORS = {
-    "point": [point for point in crash.POINTS if not point.startswith(("restore", "lease", "transfer"))],
+    "point": [point for point in crash.POINTS if not point.startswith(NOT_IN_A_SAVE)],
     "tier": ["F", "W"],
     "ranks": [1, 2, 4],
     "asynchronous": [False, True],

@@ -134,7 +134,7 @@ def run(tmp_path) -> Run:
 
 
 REACHED_WHILE_SAVING = [
-    point for point in crash.POINTS if not point.startswith(("restore", "lease", "transfer"))
+    point for point in crash.POINTS if not point.startswith(("restore", "lease", "transfer", "carry"))
 ]
 
 

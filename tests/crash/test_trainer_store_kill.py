@@ -24,7 +24,7 @@ from trainer.checkpoint.transfer import migrate
 from trainer.checkpoint.verify import list_checkpoints
 
 BASE = b"frozen " * 1000
-ELSEWHERE = ("capture", "restore")  # Places of the trainer itself.
+ELSEWHERE = ("capture", "restore", "carry")  # Places of the trainer itself, and of one node of several.
 POINTS = [point for point in crash.POINTS if not point.startswith(ELSEWHERE)]
 SAVES = 4
 

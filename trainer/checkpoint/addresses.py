@@ -13,23 +13,41 @@ MUST_ANSWER = 2  # The first stores may hold what is newer than anywhere else; r
 
 
 def urls(plan: Plan) -> list[str]:
-    """Return the addresses, the nearest first.
+    """Return the addresses of the stores that hold whole checkpoints, the nearest first.
 
     Nodes do not see each other's disks, so that several of them commit to what they share.
     """
-    shared = [*filter(None, [plan.stores.primary_url]), *plan.stores.replica_urls]
-    is_alone = plan.nodes.count == 1 or not shared
-    return [plan.stores.local_dir, *shared] if is_alone else shared
+    shared = _shared(plan)
+    return shared if near_url(plan) else [plan.stores.local_dir, *shared]
+
+
+def near_url(plan: Plan) -> str | None:
+    """Return the address of this node's own disk, where it takes this node's parts before they are carried.
+
+    None where there is one node, whose disk holds whole checkpoints, or nothing that nodes share.
+    """
+    return plan.stores.local_dir if plan.nodes.count > 1 and _shared(plan) else None
+
+
+def near_store(plan: Plan) -> Store | None:
+    """Return the store at `near_url`."""
+    url = near_url(plan)
+    return None if url is None else open_store(url)
+
+
+def _shared(plan: Plan) -> list[str]:
+    return [*filter(None, [plan.stores.primary_url]), *plan.stores.replica_urls]
 
 
 def far_url(plan: Plan, rank: int = 0) -> str | None:
     """Return the address of the store that a machine's loss does not reach, where this rank copies there.
 
-    None where there is none, or where checkpoints are committed there.
+    None where there is none. Of several nodes each rank carries its own part, of one rank 0 copies all.
     """
-    near, *others = urls(plan)
-    is_copied = bool(others) and near == plan.stores.local_dir and rank == 0
-    return open_store(others[0]).url if is_copied else None
+    first, *others = urls(plan)
+    if near_url(plan):
+        return open_store(first).url
+    return open_store(others[0]).url if others and rank == 0 else None
 
 
 def open_stores(plan: Plan) -> list[Store]:

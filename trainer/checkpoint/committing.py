@@ -19,6 +19,7 @@ class Taken:
 
     commit_s: float
     copy_bytes_per_s: float | None  # A rank's share of the way that all blocks are copied over.
+    generation: int | None = None  # None where it is local to its nodes so far.
 
 
 def commit_together(ranks: Ranks, writing: Writing, save: Save) -> tuple[Committed | None, Taken]:
@@ -28,20 +29,31 @@ def commit_together(ranks: Ranks, writing: Writing, save: Save) -> tuple[Committ
         RankLost: Another rank could not write its part, or is gone.
         What `Writing.write` and `Writing.commit` raise.
     """
-    entries = _write_together(ranks, writing, save)
-    done = writing.commit(save.save_id, entries) if ranks.rank == 0 else None
-    told: Any = None
-    if done is not None:
-        parent = {"generation": done.manifest.generation, "sha256": done.sha256}
-        taken = Taken(commit_s=done.commit_s, copy_bytes_per_s=save.uplink_bytes_per_s)
-        told = {"parent": parent, "taken": asdict(taken)}
+    entries = write_together(ranks, writing, save)
+    done, trouble, told = None, None, dict[str, Any]()
+    if ranks.rank == 0:
+        try:
+            done = writing.commit(save.save_id, entries)
+            told = _told(done, save)
+        except (TrainerError, OSError) as met:
+            trouble, told = met, {"trouble": str(met)}
     told = ranks.gather(f"committed-{save.save_id}", told)[0]
+    if trouble is not None:
+        raise trouble
+    if "trouble" in told:
+        raise RankLost(f"Rank 0 could not commit: {told['trouble']}", fix="See its log.")
     if done is None:
         writing.learn(save.save_id, Parent(**told["parent"]))
     return done, Taken(**told["taken"])
 
 
-def _write_together(ranks: Ranks, writing: Writing, save: Save) -> list[RankEntry]:
+def _told(done: Committed, save: Save) -> dict[str, Any]:
+    generation = done.manifest.generation
+    taken = Taken(commit_s=done.commit_s, copy_bytes_per_s=save.uplink_bytes_per_s, generation=generation)
+    return {"parent": {"generation": generation, "sha256": done.sha256}, "taken": asdict(taken)}
+
+
+def write_together(ranks: Ranks, writing: Writing, save: Save) -> list[RankEntry]:
     """Write this rank's part; return every rank's, or raise what any of them met."""
     trouble: Exception | None = None
     told: dict[str, Any] = {}

@@ -7,7 +7,7 @@ base model under a whole sweep.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .layout import MANIFESTS, RANKS
 from .manifest import BadManifest, Block, Place, RankManifest, rank_from_bytes, root_from_bytes
@@ -63,6 +63,10 @@ class FrameIndex:
     def learn(self, root_key: str, rank: RankManifest) -> None:
         """Take note of a rank whose blobs stand, and whose root does or is about to."""
         self._of_root.setdefault(root_key, {}).update(frames_of(rank))
+
+    def learn_frames(self, root_key: str, frames: Iterable[tuple[FrameId, Place]]) -> None:
+        """Take note of frames that a checkpoint has; in place of what was noted of it before."""
+        self._of_root[root_key] = dict(frames)
 
     def place(self, frame: FrameId) -> Place | None:
         """Return where a frame lies, None where it does not."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..plan import Plan
-from .addresses import urls
+from .addresses import near_url, urls
 from .arena import Arena
 from .ranks import Ranks
-from .replicate import Replicated
+from .worker import Told
 from .writing import InProcess, Process, Writing
 
 
@@ -20,19 +20,22 @@ def hire(
     *,
     life: str,
     owed: Sequence[str],
-    told: Callable[[Replicated], None],
+    told: Told,
+    wrapped: dict[str, Any] | None = None,
 ) -> Writing:
     """Start the writer; rank 0's makes the run secret and the copies, and all ranks have to be here for it.
 
     Args:
         life: Drawn by this group of ranks; see `lease`.
         owed: Replicas whose lease could not be taken yet.
-        told: Hears of each copy.
+        told: Hears of each copy, and of each save that was carried.
+        wrapped: The run secret, where a former writer made it.
     """
     kind = Process if plan.checkpoint.asynchronous else InProcess
     url, *others = urls(plan)
     settings: dict[str, Any] = {
         "url": url,
+        "near": near_url(plan),
         "replicas": others if ranks.rank == 0 else [],
         "run_id": plan.run_id,
         "epoch": plan.attempt,
@@ -42,8 +45,10 @@ def hire(
         "rank": ranks.rank,
         "world_size": ranks.world_size,
         "retention": plan.checkpoint.retention,
-        "wrapped": None,
+        "wrapped": wrapped,
     }
+    if wrapped is not None:
+        return kind(arena, settings, told)
     if ranks.rank > 0:
         settings["wrapped"] = ranks.gather("secret", None)[0]
         return kind(arena, settings, told)

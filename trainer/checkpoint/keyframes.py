@@ -30,6 +30,11 @@ class Keyframes:
         self._since = 0
         self._cuts: tuple[int, ...] = ()
 
+    @property
+    def save_id(self) -> str | None:
+        """The save that is the keyframe; None where there is none."""
+        return None if self._rank is None else self._rank.save_id
+
     def of(self, save: Save) -> Parent | None:
         """Return the keyframe a save is measured from; None where it is whole."""
         return self._parent if self.is_delta(save) else None

@@ -4,6 +4,7 @@ manifests/<generation>.json    root manifests, created last: a checkpoint exists
 ranks/<save_id>/<rank>.json    one manifest per rank, before the root
 blobs/<save_id>-<rank>.blob    the ranks' blocks, first
 lease.json                     the newest attempt
+drafts/<save_id>.json          on one node of several: the root that a save may still become
 quarantine/<name>              what did not verify; a number seen here is not used again
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from .stores import Store
 
 MANIFESTS, RANKS, BLOBS, QUARANTINE = "manifests/", "ranks/", "blobs/", "quarantine/"
+DRAFTS = "drafts/"
 
 
 def manifest_key(generation: int) -> str:
@@ -24,9 +26,24 @@ def rank_key(save_id: str, rank: int) -> str:
     return f"{RANKS}{save_id}/{rank:05d}.json"
 
 
+def save_id_of(rank_manifest_key: str) -> str:
+    """Return the save that a rank's manifest is of."""
+    return rank_manifest_key.removeprefix(RANKS).partition("/")[0]
+
+
 def blob_key(save_id: str, rank: int) -> str:
     """Return the key of a rank's blob."""
     return f"{BLOBS}{save_id}-{rank:05d}.blob"
+
+
+def draft_key(save_id: str) -> str:
+    """Return the key of a save's draft."""
+    return f"{DRAFTS}{save_id}.json"
+
+
+def failed_key(save_id: str, rank: int) -> str:
+    """Return the key of the word that a rank's part will not come."""
+    return f"{RANKS}{save_id}/{rank:05d}.failed"
 
 
 def generations(store: Store, prefix: str = MANIFESTS) -> list[int]:

@@ -27,10 +27,11 @@ class Ledger:
         far_url: The store in which a checkpoint is safe from this machine's loss, where it is copied there
             after its commit; None where none is, or where it is committed there.
         retention: Newest checkpoints kept; an older one is not copied any more.
+        copies_own: Each rank carries its own part there; otherwise rank 0 copies all.
     """
 
-    def __init__(self, far_url: str | None, *, retention: int) -> None:
-        self.far_url, self._retention = far_url, retention
+    def __init__(self, far_url: str | None, *, retention: int, copies_own: bool = False) -> None:
+        self.far_url, self._retention, self._copies_own = far_url, retention, copies_own
         self._taken: deque[float] = deque(maxlen=KEPT)
         self._light: deque[float] = deque(maxlen=KEPT)
         self._commit_s: deque[float] = deque(maxlen=KEPT)
@@ -63,6 +64,17 @@ class Ledger:
         if copy.bytes >= LEAST_COPIED_BYTES and copy.seconds > 0:
             self._copied.append(copy.bytes / copy.seconds)
 
+    def local(self, step: int, tier: Tier, captured_bytes: int) -> None:
+        """Take note of this rank's part of a save that stands on its node alone."""
+        self._unsent = {step: int(captured_bytes * self._shares.get(tier, 1.0))}
+
+    def carried(self, step: int, tier: Tier, captured_bytes: int, sent_bytes: int, seconds: float) -> None:
+        """Take note that this rank's part was carried."""
+        self._shares[tier] = sent_bytes / max(1, captured_bytes)
+        self._unsent = {each: size for each, size in self._unsent.items() if each > step}
+        if sent_bytes >= LEAST_COPIED_BYTES and seconds > 0:
+            self._copied.append(sent_bytes / seconds)
+
     @property
     def speeds(self) -> Speeds:
         """What was measured."""
@@ -76,10 +88,10 @@ class Ledger:
     def copy_bytes_per_s(self, ranks: int) -> float | None:
         """Return one rank's share of the speed that half of the copies reached; None for none known.
 
-        Rank 0 copies everybody's blocks, and tells the others.
+        Where rank 0 copies everybody's blocks it tells the others.
         """
-        ordered = sorted(self._copied)
-        return ordered[(len(ordered) - 1) // 2] / ranks if ordered else self.told_copy_bytes_per_s
+        ordered, sharers = sorted(self._copied), 1 if self._copies_own else ranks
+        return ordered[(len(ordered) - 1) // 2] / sharers if ordered else self.told_copy_bytes_per_s
 
     @property
     def may_measure_from_a_keyframe(self) -> bool:
@@ -96,5 +108,5 @@ class Ledger:
         """Return what a new save would have to send, a copy on its way before it included."""
         if self.far_url is None:
             return 0
-        own = captured_bytes * ranks * self._shares.get(tier, 1.0)
+        own = captured_bytes * (1 if self._copies_own else ranks) * self._shares.get(tier, 1.0)
         return int(own + max(self._unsent.values(), default=0))

@@ -58,11 +58,12 @@ def read_root(store: Store, generation: int, keyring: Keyring | None) -> Root:
         sha256=found.sha256,
         key=key,
         secret=found.secret,
-        unlocked=_unlock(raw, found.secret, keyring),
+        unlocked=unlock(raw, found.secret, keyring),
     )
 
 
-def _unlock(raw: bytes, wrapped: Wrapped | None, keyring: Keyring | None) -> RunSecret | None:
+def unlock(raw: bytes, wrapped: Wrapped | None, keyring: Keyring | None) -> RunSecret | None:
+    """Return the run secret of a root that a holder of it wrote; raises what `read_root` does."""
     if wrapped is None and keyring is None:
         return None
     if wrapped is None:
@@ -108,14 +109,28 @@ def refuse_gaps(store: Store, entries: Sequence[RankEntry]) -> None:
 class Reader:
     """One rank's part of a checkpoint, and the blocks in it.
 
+    Args:
+        others: Where to look for what does not verify in `store`.
+        near: Where to look first: this node's disk, which holds some parts and lacks others.
+
     Raises:
         BadManifest: The rank's manifest is absent, torn, or not the one the root names.
     """
 
-    def __init__(self, store: Store, root: Root, entry: RankEntry, *, others: Sequence[Store] = ()) -> None:
-        self._entry, self._stores = entry, [store, *others]
+    def __init__(
+        self,
+        store: Store,
+        root: Root,
+        entry: RankEntry,
+        *,
+        others: Sequence[Store] = (),
+        near: Store | None = None,
+    ) -> None:
+        self._entry, self._near = entry, near
+        self._stores = [*([] if near is None else [near]), store, *others]
         self._ranks: list[RankManifest | None] = [None] * len(self._stores)
-        self.damaged: set[str] = set()  # Addresses that did not verify where they were looked for first.
+        self.damaged: set[str] = set()  # Addresses that did not verify in the first that should hold them.
+        self.near_bytes: list[int] = []  # Stored bytes of the blocks that were read from this node's disk.
         self.rank = self._first_rank()
         self._opener = FrameOpener(root.manifest.run_id, root.unlocked, self.rank.salts)
 
@@ -124,6 +139,7 @@ class Reader:
         """Return a reader of a rank manifest at hand."""
         reader = cls.__new__(cls)
         reader._stores, reader._ranks, reader.rank, reader.damaged = [store], [rank], rank, set()
+        reader._near = None
         reader._opener = FrameOpener(run_id, secret, rank.salts)
         return reader
 
@@ -176,8 +192,11 @@ class Reader:
                 self._opener.open_into(block, room, buffer, base, thoroughly=thoroughly)
             except (Absent, BadBlock, BadManifest, StoreTrouble, OSError) as trouble:
                 seen.append(f"{store.url}: {trouble}")
-                self.damaged.add(block.address)
+                if store is not self._near:
+                    self.damaged.add(block.address)
             else:
+                if store is self._near:
+                    self.near_bytes.append(block.stored_bytes)  # Threads may, at once.
                 return
         raise BadBlock("; ".join(seen))
 

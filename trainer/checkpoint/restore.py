@@ -34,6 +34,7 @@ class Restored:
     store: int  # Which of the stores its root was read from.
     rung: str
     read_bytes: int  # Stored bytes this rank read.
+    near_bytes: int  # Of those and of headers, what this node's own disk gave.
     damaged: frozenset[str]  # Addresses that did not verify in the first store that should hold them.
 
     @property
@@ -57,6 +58,7 @@ class _Search:
     """What one restore was asked for, and what it found wrong."""
 
     stores: Sequence[Store]
+    near: Store | None
     keyring: Keyring | None
     run_id: str
     wrong: dict[int, str] = field(default_factory=dict)
@@ -70,10 +72,12 @@ def restore(
     run_id: str,
     keyring: Keyring | None,
     allow_inexact: bool = False,
+    near: Store | None = None,
 ) -> Restored | None:
     """Put the newest valid checkpoint back; None where none was ever committed.
 
     Args:
+        near: Where to look for each block first, where no roots are; see `near`.
         stores: Where to look, the nearest first; each may hold all checkpoints or some.
         allow_inexact: Whether light and emergency saves may be taken, where they are the newest.
 
@@ -82,7 +86,7 @@ def restore(
         OtherTraining: They are of another run, model or configuration.
         KeyTrouble: They are sealed with a key we do not have.
     """
-    search = _Search(stores, keyring, run_id)
+    search = _Search(stores, near, keyring, run_id)
     told = ranks.gather("candidates", _candidates(search) if ranks.rank == 0 else None)[0]
     candidates = [Candidate(**each) for each in told]
     for candidate in candidates:
@@ -167,7 +171,9 @@ def _load(
 ) -> Restored:
     manifest = root.manifest
     _refuse_other_run(root, stores[0], search.run_id)
-    readers = [Reader(stores[0], root, entry, others=stores[1:]) for entry in manifest.ranks]
+    readers = [
+        Reader(stores[0], root, entry, others=stores[1:], near=search.near) for entry in manifest.ranks
+    ]
     headers = [json.loads(reader.read_header()) for reader in readers]
     state.refuse_other(manifest.config_digest, headers[0])
     keyframes = _keyframes(search, root, stores)
@@ -178,6 +184,7 @@ def _load(
         store=number,
         rung=headers[0]["rung"],
         read_bytes=read_bytes,
+        near_bytes=sum(sum(reader.near_bytes) for reader in [*readers, *(keyframes or [])]),
         damaged=frozenset(address for reader in readers for address in reader.damaged),
     )
 
@@ -189,7 +196,8 @@ def _keyframes(search: _Search, root: Root, stores: list[Store]) -> list[Reader]
     found = read_root(stores[0], keyframe.generation, search.keyring)
     if found.sha256 != keyframe.sha256:
         raise BadManifest("Its keyframe is another checkpoint of that number.", fix="Take an older one.")
-    return [Reader(stores[0], found, entry, others=stores[1:]) for entry in found.manifest.ranks]
+    others, near = stores[1:], search.near
+    return [Reader(stores[0], found, entry, others=others, near=near) for entry in found.manifest.ranks]
 
 
 def _put_aside(store: Store, generation: int, reason: str) -> None:

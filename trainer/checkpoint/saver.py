@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ..crash import crash_point
@@ -30,10 +31,9 @@ from .manifest import (
     RankManifest,
     rank_name,
     rank_to_bytes,
-    root_from_bytes,
-    root_to_bytes,
 )
-from .reading import Reader, read_root, refuse_gaps
+from .reading import Reader, Root, read_root
+from .rooting import create_root
 from .saves import Coded, Committed, Save
 from .stores import Store
 
@@ -43,6 +43,8 @@ class Saver:
 
     Args:
         store: Where to; the first of the plan's stores.
+        into: Where blocks are written, where that is another one; whoever calls has them carried to `store`
+            before `commit`, see `node_saver`.
         epoch, life: Who we are; see `lease`.
         keyring: Seals with its newest key; None writes in the open.
         wrapped: The run secret rank 0 made, for every other rank.
@@ -52,6 +54,7 @@ class Saver:
         self,
         store: Store,
         *,
+        into: Store | None = None,
         run_id: str,
         epoch: int,
         life: str | None = None,
@@ -60,7 +63,8 @@ class Saver:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.store, self._run_id, self._epoch, self._keyring = store, run_id, epoch, keyring
+        self.store, self._into = store, into or store
+        self._run_id, self._epoch, self._keyring = run_id, epoch, keyring
         self._fence, self._rank, self._world_size = Fence(store, epoch, life), rank, world_size
         self._secret = None
         if keyring is not None:
@@ -68,7 +72,7 @@ class Saver:
         self.wrapped: Wrapped | None = wrapped or self._wrap()
         self.parent: Parent | None = None  # The last checkpoint restored or committed.
         self._full: dict[str, Known] = {}  # Blocks of the last full save.
-        self._keyframes, self._chooser = Keyframes(store, run_id), Chooser()
+        self._keyframes, self._chooser = Keyframes(self._into, run_id), Chooser()
         self._coded: Coded | None = None  # Of the save written last, where its codec was left open.
         self._pending: dict[str, tuple[Save, RankManifest, int]] = {}
         self._blob_stood_at = 0.0
@@ -80,7 +84,7 @@ class Saver:
 
     def adopt(
         self, generation: int, damaged: frozenset[str] = frozenset(), elsewhere: Store | None = None
-    ) -> None:
+    ) -> Root:
         """Go on from a checkpoint: its secret, and its blocks but for damaged ones.
 
         Args:
@@ -96,6 +100,7 @@ class Saver:
             readers = [Reader(self.store, root, entry) for entry in root.manifest.ranks]
             known = {address: each for reader in readers for address, each in known_of(reader.rank).items()}
             self._full = {address: each for address, each in known.items() if address not in damaged}
+        return root
 
     def write(self, save: Save, memory: memoryview) -> RankEntry:
         """Write a save's blocks and this rank's manifest, durably. It does not exist before `commit`.
@@ -115,11 +120,12 @@ class Saver:
             FencedOut: A newer attempt has committed.
             OSError, StoreTrouble: The disk or the store is full or gone. Nothing is harmed.
         """
-        self._fence.ask_lease()
-        self._fence.ask_newest()
+        if self._into is self.store:
+            self._fence.ask_lease()
+            self._fence.ask_newest()
         salt = os.urandom(SALT_BYTES)
         frames = FrameWriter(
-            self.store,
+            self._into,
             blob_key(save.save_id, self._rank),
             run_id=self._run_id,
             secret=self._secret,
@@ -137,7 +143,7 @@ class Saver:
             self._chooser.note(codec, frames.pace)
         crash_point("rank.before_write")
         key, raw = rank_key(save.save_id, self._rank), rank_to_bytes(rank)
-        if not self.store.create(key, raw):
+        if not self._into.create(key, raw):
             raise FencedOut(f"{key} exists already.", fix="Stop this process; the run goes on elsewhere.")
         crash_point("rank.after_write")
         self._pending[save.save_id] = (save, rank, frames.pace.stored_bytes)
@@ -189,27 +195,22 @@ class Saver:
             FencedOut: A newer attempt has committed.
         """
         save, rank, stored_bytes = self._pending.pop(save_id)
-        keyframe = self._keyframes.of(save)
-        generation = self.parent.generation + 1 if self.parent else next_generation(self.store)
-        refuse_gaps(self.store, entries)
-        while True:
-            self._fence.ask_lease()
-            manifest = self._manifest(save, generation, entries, keyframe)
-            key, raw = manifest_key(generation), root_to_bytes(manifest, self._secret, self.wrapped)
-            if self.store.create(key, raw):
-                break
-            self._fence.ask_newest()  # Another writer took this generation; look who that was.
-            generation = max(generation + 1, next_generation(self.store))  # A listing may be stale.
-        sha256 = root_from_bytes(raw).sha256
-        self.learn(save, rank, Parent(generation=generation, sha256=sha256))
+        asked = self._manifest(save, entries, self._keyframes.of(save))
+        manifest, sha256 = self._create_root(asked)
+        self.learn(save, rank, Parent(generation=manifest.generation, sha256=sha256))
         return Committed(
             manifest=manifest,
             sha256=sha256,
-            key=key,
+            key=manifest_key(manifest.generation),
             stored_bytes=stored_bytes,
             commit_s=time.perf_counter() - self._blob_stood_at,
             coded=self._coded,
         )
+
+    def _create_root(self, asked: Manifest) -> tuple[Manifest, str]:
+        number = self.parent.generation + 1 if self.parent else next_generation(self.store)
+        numbered = replace(asked, generation=number)
+        return create_root(self.store, self._fence, numbered, self._secret, self.wrapped)
 
     def learn(self, save: Save, rank: RankManifest, committed: Parent) -> None:
         """Take note that a save of this rank was committed."""
@@ -224,12 +225,11 @@ class Saver:
         save, rank, _ = self._pending.pop(save_id)
         self.learn(save, rank, committed)
 
-    def _manifest(
-        self, save: Save, generation: int, entries: tuple[RankEntry, ...], keyframe: Parent | None
-    ) -> Manifest:
+    def _manifest(self, save: Save, entries: tuple[RankEntry, ...], keyframe: Parent | None) -> Manifest:
+        """Return a root but for its number and its time."""
         return Manifest(
             run_id=self._run_id,
-            generation=generation,
+            generation=self.parent.generation + 1 if self.parent else 1,
             epoch=self._epoch,
             step=save.step,
             tier=save.tier,

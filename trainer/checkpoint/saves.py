@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,3 +48,9 @@ class Committed:
     stored_bytes: int  # Written by this rank's save; blocks the run held already are not among them.
     commit_s: float  # From this rank's blob being durable to the root.
     coded: Coded | None = None  # Where the codec was left open.
+
+
+def worth_carrying(saves: Sequence[Save], newest: int) -> set[str]:
+    """Return the names of the newest saves and the newest exact ones, of those given in order."""
+    exact = [each.save_id for each in saves if each.exact][-newest:]
+    return {*exact, *(each.save_id for each in saves[-newest:])}

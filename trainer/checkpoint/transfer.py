@@ -57,7 +57,9 @@ class Moved:
 
 
 @dataclass(slots=True)
-class _Count:
+class Sent:
+    """Bytes of frames that were sent, and that were there already."""
+
     copied: int = 0
     kept: int = 0
 
@@ -127,23 +129,21 @@ def _stands(store: Store, generation: int, root: RootFile) -> bool:
     return True
 
 
-def _copy_ranks(
-    source: Store, destination: Store, root: RootFile, index: FrameIndex, anew: str = ""
-) -> _Count:
-    count = _Count()
+def _copy_ranks(source: Store, destination: Store, root: RootFile, index: FrameIndex, anew: str = "") -> Sent:
+    count = Sent()
     for entry in root.manifest.ranks:
         try:
             rank = rank_from_bytes(source.read(entry.key), entry.sha256)
         except Absent:
             raise BadManifest(f"{entry.key} is absent.", fix="Take another checkpoint.") from None
-        moved = _copy_frames(source, destination, rank, index, count, anew)
-        _place(destination, entry, rank_to_bytes(moved))
+        moved = copy_frames(source, destination, rank, index, count, anew)
+        place_rank(destination, entry, rank_to_bytes(moved))
         index.learn(manifest_key(root.manifest.generation), moved)
     return count
 
 
-def _copy_frames(
-    source: Store, destination: Store, rank: RankManifest, index: FrameIndex, count: _Count, anew: str
+def copy_frames(
+    source: Store, destination: Store, rank: RankManifest, index: FrameIndex, count: Sent, anew: str
 ) -> RankManifest:
     """Send the frames that are lacking in one blob; return the rank with its new placement."""
     lacking: list[tuple[Block, Place]] = []
@@ -215,7 +215,7 @@ def _read(store: Store, blob: str, start: int, size: int) -> bytes:
         raise BadBlock(f"{blob} in {store.url}: {trouble}") from None
 
 
-def _place(destination: Store, entry: RankEntry, raw: bytes) -> None:
+def place_rank(destination: Store, entry: RankEntry, raw: bytes) -> None:
     """Create the rank's manifest, over one of a transfer that did not come to its root."""
     if destination.create(entry.key, raw) or destination.read(entry.key) == raw:
         return

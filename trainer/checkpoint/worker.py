@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -21,98 +20,19 @@ from typing import Any, BinaryIO
 from ..crash import die_with
 from ..errors import TrainerError
 from ..fields import read, to_dict
-from .crypt import Keyring, Wrapped
+from .carrying import Carried
 from .manifest import BadManifest, Manifest, Parent, RankEntry
-from .replicate import Replicated, Replicator
-from .retention import Retention, sweep
-from .saver import Saver
+from .node_shelf import NodeShelf
+from .replicate import Replicated
 from .saves import Coded, Committed, Save
-from .stores import open_store
+from .shelf import Shelf
 
-# A sweep reads the newest checkpoint back before it removes any: of a bucket that is not done at every save.
-SWEEP_REPLICAS_EVERY_S = 3600.0
+Told = Callable[[Replicated | Carried], None]
 
 
-class Shelf:
-    """What both the writer process and a trainer without one do: save, commit, copy, keep what is to be kept.
-
-    Args:
-        told: Hears of every copy that was made, from another thread.
-    """
-
-    def __init__(self, settings: dict[str, Any], told: Callable[[Replicated], None]) -> None:
-        wrapped, self._keyring = settings["wrapped"], Keyring.read(settings["key_ref"])
-        self.saver = Saver(
-            open_store(settings["url"]),
-            run_id=settings["run_id"],
-            epoch=settings["epoch"],
-            life=settings["life"],
-            keyring=self._keyring,
-            wrapped=None if wrapped is None else read(Wrapped, wrapped, "wrapped", BadManifest),
-            rank=settings["rank"],
-            world_size=settings["world_size"],
-        )
-        self._retention = Retention(newest=settings["retention"])
-        self._replicas = [open_store(url) for url in settings["replicas"]]
-        self._swept_at, self._sweeping = time.monotonic(), threading.Lock()
-        self._replicator = Replicator(
-            self.saver.store,
-            self._replicas,
-            keyring=self._keyring,
-            epoch=settings["epoch"],
-            life=settings["life"],
-            owed=settings["owed"],
-            done=told,
-            trouble=lambda seen: print(f"lowtide-run: {seen}", file=sys.stderr),
-        )
-
-    def wrapped(self) -> dict[str, Any] | None:
-        """Return the run secret for the other ranks, sealed."""
-        return None if self.saver.wrapped is None else to_dict(self.saver.wrapped)
-
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
-        """Go on from a checkpoint; `url` is the store that holds it, None for our own."""
-        elsewhere = None if url is None else open_store(url)
-        self.saver.adopt(generation, frozenset(damaged), elsewhere)
-
-    def write(self, save: Save, memory: memoryview) -> RankEntry:
-        """Write this rank's part."""
-        return self.saver.write(save, memory)
-
-    def commit(self, save_id: str, entries: list[RankEntry]) -> Committed:
-        """Commit what all ranks have written."""
-        done = self.saver.commit(save_id, tuple(entries))
-        self._replicator.put(done.manifest.generation)
-        return done
-
-    def learn(self, save_id: str, committed: Parent) -> None:
-        """Take note that rank 0 committed."""
-        self.saver.committed_elsewhere(save_id, committed)
-
-    def drain(self, within_s: float) -> bool:
-        """Wait until every copy is made; False where some are not."""
-        return self._replicator.drain(within_s)
-
-    def sweep(self) -> None:
-        """Remove what retention lets go of."""
-        swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0, thoroughly=False)
-        if swept.refused is not None:
-            print(f"lowtide-run: older checkpoints were left: {swept.refused}", file=sys.stderr)
-        if self._replicas and time.monotonic() - self._swept_at >= SWEEP_REPLICAS_EVERY_S:
-            self._swept_at = time.monotonic()
-            threading.Thread(target=self.sweep_replicas, name="sweep", daemon=True).start()
-
-    def sweep_replicas(self) -> None:
-        """Remove from the other stores what retention lets go of; a node that may not is told so."""
-        with self._sweeping:
-            for store in self._replicas:
-                try:
-                    swept = sweep(store, self._retention, keyring=self._keyring, thoroughly=False)
-                except (TrainerError, OSError) as trouble:
-                    print(f"lowtide-run: {store.url} was not swept: {trouble}", file=sys.stderr)
-                    continue
-                if swept.refused is not None:
-                    print(f"lowtide-run: {store.url} was not swept: {swept.refused}", file=sys.stderr)
+def shelf_of(settings: dict[str, Any], told: Told) -> Shelf:
+    """Return what works for these settings: on a node that is one of several, its disk comes first."""
+    return Shelf(settings, told) if settings["near"] is None else NodeShelf(settings, told)
 
 
 class Worker:
@@ -133,7 +53,7 @@ class Worker:
         self._say(answer or {})
 
     def _open(self, **settings: Any) -> dict[str, Any]:
-        self._shelf = Shelf(settings, lambda copy: self._say({"replicated": asdict(copy)}))
+        self._shelf = shelf_of(settings, lambda told: self._say(_told(told)))
         return {"wrapped": self._shelf.wrapped()}
 
     def _adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
@@ -151,6 +71,12 @@ class Worker:
         entry = self._write(save)["entry"]
         return self._commit(save["save_id"], [entry])
 
+    def _draft(self, save_id: str, entries: list[dict[str, Any]]) -> None:
+        self._node_shelf.draft(save_id, [RankEntry(**each) for each in entries])
+
+    def _carry(self, save_id: str, entries: list[dict[str, Any]]) -> None:
+        self._node_shelf.carry(save_id, [RankEntry(**each) for each in entries])
+
     def _learn(self, save_id: str, generation: int, sha256: str) -> None:
         self._the_shelf.learn(save_id, Parent(generation=generation, sha256=sha256))
 
@@ -165,6 +91,11 @@ class Worker:
         assert self._shelf is not None, "the first order is open"
         return self._shelf
 
+    @property
+    def _node_shelf(self) -> NodeShelf:
+        assert isinstance(self._shelf, NodeShelf), "only a node of several carries"
+        return self._shelf
+
     def _stretch(self, save: Save) -> memoryview:
         end = save.payload_bytes + save.header_bytes
         if self._memory is None or len(self._memory) < end:
@@ -175,6 +106,21 @@ class Worker:
         with self._turn, contextlib.suppress(BrokenPipeError):  # The trainer is gone; what is saved is saved.
             self._answers.write(json.dumps(answer).encode() + b"\n")
             self._answers.flush()
+
+
+def _told(told: Replicated | Carried) -> dict[str, Any]:
+    """Return what is said of a copy, or of a save that was carried, without being asked."""
+    if isinstance(told, Replicated):
+        return {"replicated": asdict(told)}
+    return {
+        "carried": {
+            "save_id": told.save_id,
+            "bytes": told.bytes,
+            "seconds": told.seconds,
+            "committed": None if told.committed is None else _committed(told.committed),
+            "trouble": None if told.trouble is None else _trouble(told.trouble),
+        }
+    }
 
 
 def _committed(done: Committed) -> dict[str, Any]:

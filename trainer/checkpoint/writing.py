@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -19,10 +18,12 @@ from ..errors import TrainerError
 from ..fields import to_dict
 from . import crypt, stores
 from .arena import Arena
+from .carrying import Carried
 from .manifest import Parent, RankEntry
+from .node_shelf import NodeShelf
 from .replicate import Replicated
 from .saves import Committed, Save
-from .worker import Shelf, committed_from, save_order
+from .worker import Told, committed_from, save_order, shelf_of
 
 BOOT = Path(__file__).with_name("worker_boot.py")
 
@@ -54,6 +55,12 @@ class Writing(Protocol):
     def learn(self, save_id: str, committed: Parent) -> None:
         """Take note that rank 0 committed."""
 
+    def draft(self, save_id: str, entries: list[RankEntry]) -> None:
+        """Say, as rank 0 on a node of several, that a save is local everywhere."""
+
+    def carry(self, save_id: str, entries: list[RankEntry]) -> None:
+        """Have this rank's part carried to the store that all nodes share; returns at once."""
+
     def sweep(self) -> None:
         """Remove what retention lets go of."""
 
@@ -67,11 +74,13 @@ class Writing(Protocol):
 class InProcess:
     """Writes from this very process."""
 
-    def __init__(self, arena: Arena, settings: dict[str, Any], told: Callable[[Replicated], None]) -> None:
-        self._arena, self._shelf = arena, Shelf(settings, told)
+    def __init__(self, arena: Arena, settings: dict[str, Any], told: Told) -> None:
+        self._arena, self._shelf = arena, shelf_of(settings, told)
         self.wrapped, self.adopt = self._shelf.wrapped, self._shelf.adopt
         self.commit, self.learn, self.sweep = self._shelf.commit, self._shelf.learn, self._shelf.sweep
         self.drain = self._shelf.drain
+        if isinstance(self._shelf, NodeShelf):
+            self.draft, self.carry = self._shelf.draft, self._shelf.carry
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part."""
@@ -88,7 +97,7 @@ class InProcess:
 class Process:
     """Orders a writer process about. It is started at once, so that the first save finds it warm."""
 
-    def __init__(self, arena: Arena, settings: dict[str, Any], told: Callable[[Replicated], None]) -> None:
+    def __init__(self, arena: Arena, settings: dict[str, Any], told: Told) -> None:
         self._turn, self._told = threading.Lock(), told
         self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._child = subprocess.Popen(
@@ -132,6 +141,14 @@ class Process:
     def learn(self, save_id: str, committed: Parent) -> None:
         """Take note that rank 0 committed."""
         self._ask("learn", save_id=save_id, **to_dict(committed))
+
+    def draft(self, save_id: str, entries: list[RankEntry]) -> None:
+        """Say that a save is local everywhere."""
+        self._ask("draft", save_id=save_id, entries=[to_dict(each) for each in entries])
+
+    def carry(self, save_id: str, entries: list[RankEntry]) -> None:
+        """Have this rank's part carried."""
+        self._ask("carry", save_id=save_id, entries=[to_dict(each) for each in entries])
 
     def sweep(self) -> None:
         """Remove what retention lets go of."""
@@ -187,6 +204,8 @@ class Process:
             said = json.loads(line)
             if "replicated" in said:
                 self._told(Replicated(**said["replicated"]))
+            elif "carried" in said:
+                self._told(carried_from(said["carried"]))
             else:
                 self._answers.put(said)
         self._answers.put(None)
@@ -203,6 +222,18 @@ class Process:
             f"The writer process ended with {self._child.wait()} before it had answered.",
             fix="Look for an out-of-memory kill; the last committed checkpoint stands.",
         )
+
+
+def carried_from(told: dict[str, Any]) -> Carried:
+    """Return what the writer process said of a save it carried."""
+    done, trouble = told["committed"], told["trouble"]
+    return Carried(
+        save_id=told["save_id"],
+        bytes=told["bytes"],
+        seconds=told["seconds"],
+        committed=None if done is None else committed_from(done),
+        trouble=None if trouble is None else _trouble(trouble),  # type: ignore[arg-type]
+    )
 
 
 def _trouble(told: dict[str, Any]) -> Exception:

@@ -33,6 +33,8 @@ class FaultyProxy:
         self.forbidden: str | None = None  # Pattern of requests answered by 403.
         self.injected: Counter[str] = Counter()
         self.seen: list[str] = []
+        self.held: str | None = None  # Pattern of requests that are answered when it is None again.
+        self.read_bytes: Counter[str] = Counter()  # Of the objects asked for, by path.
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -89,7 +91,11 @@ class FaultyProxy:
                     return self._answer(400, {}, ERROR.format("ExpiredToken").encode())
                 if fault == "empty_list":
                     return self._answer(200, {"Content-Type": "application/xml"}, EMPTY.encode())
+                while proxy.held is not None and re.search(proxy.held, request):
+                    time.sleep(0.02)
                 status, headers, content = self._forward(body)
+                if self.command == "GET":
+                    proxy.read_bytes[urlsplit(self.path).path] += len(content)
                 if fault == "lost":
                     return self._reset()
                 return self._answer(status, headers, content, fault)

@@ -1,8 +1,8 @@
 """A warm process that forks ranks: torch is imported once, however many gangs a test file starts.
 
-`Gang().run(work, world_size, **arguments)` calls that function of `gang_work`, `gang_train` or `gang_session`
-in as many forked processes, joined by gloo, and returns their answers by rank. A rank that dies or hangs
-fails the test.
+`Gang().run(work, world_size, **arguments)` calls that function of `gang_work`, `gang_train`, `gang_session`
+or `gang_nodes` in as many forked processes, joined by gloo, and returns their answers by rank. A rank that
+dies or hangs fails the test.
 """
 
 from __future__ import annotations
@@ -70,12 +70,13 @@ class Gang:
 def serve() -> None:
     """Answer requests until standard input closes."""
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[3])]
+    import gang_nodes
     import gang_session
     import gang_train
     import gang_work
 
     importlib.import_module("torch._dynamo")  # What FSDP loads at its first step, seconds on each rank.
-    works = {**vars(gang_work), **vars(gang_train), **vars(gang_session)}
+    works = {**vars(gang_work), **vars(gang_train), **vars(gang_session), **vars(gang_nodes)}
     for line in sys.stdin:
         request = json.loads(line)
         with tempfile.TemporaryDirectory() as folder:

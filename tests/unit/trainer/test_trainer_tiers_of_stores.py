@@ -109,7 +109,7 @@ def test_a_primary_store_that_cannot_be_reached_is_no_reason_to_begin_anew(tmp_p
 def test_what_retention_lets_go_of_leaves_the_other_stores_too_when_its_grace_is_over(
     tmp_path, run, monkeypatch
 ):
-    monkeypatch.setattr("trainer.checkpoint.worker.SWEEP_REPLICAS_EVERY_S", 0.0)
+    monkeypatch.setattr("trainer.checkpoint.shelf.SWEEP_REPLICAS_EVERY_S", 0.0)
     run(1, 6, retention=2)
     until(lambda: len(steps(tmp_path, "primary")) <= 3)
     assert max(steps(tmp_path, "primary")) == 6
