@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from .notice_clouds import Source
 from .spool import read_notice
@@ -28,6 +29,17 @@ STOPPED = 75
 LOOK_EVERY_S = 0.1  # For the file, and for the end of the notice.
 RESERVE_S = 1.0  # Of a notice, to end in; never more than a quarter of it.
 LEAVE_WITHIN_S = 1.0
+
+
+_listening: WeakSet[NoticeWatch] = WeakSet()
+
+
+def _forget_in_child() -> None:
+    for watch in list(_listening):
+        watch._forget_in_child()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 class NoticeWatch:
@@ -60,7 +72,19 @@ class NoticeWatch:
             for end in self._pipe:
                 os.set_blocking(end, False)
             self._former_pipe = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+            _listening.add(self)
         self._watch()
+
+    def _forget_in_child(self) -> None:
+        """In a process forked from ours: the signals of a child, such as a pool's worker, are no notice."""
+        if self._pipe is not None:
+            signal.set_wakeup_fd(-1)
+            for end in self._pipe:
+                os.close(end)
+            self._pipe = None
+        for each, handler in self._former.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+        self._former = {}
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self.hear(signal.Signals(number).name)

@@ -20,16 +20,20 @@ def ask(
     Raises:
         ServiceUnreachable: No answer in time, an error status, or no JSON object.
     """
-    from urllib.request import Request, urlopen  # Late: 30 ms that readers of plans need not pay.
+    from http.client import HTTPException  # Late: 30 ms that readers of plans need not pay.
+    from urllib.request import Request, urlopen
 
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urlopen(Request(url, data=data, headers=headers), timeout=timeout_s) as answer:
+        asked = Request(url, data=data, headers=headers)
+        if token and not token.strip().isprintable():
+            raise ValueError("the token holds characters that no header may hold")
+        if token:
+            asked.add_unredirected_header("Authorization", f"Bearer {token.strip()}")
+        with urlopen(asked, timeout=timeout_s) as answer:
             value = json.loads(answer.read())
-    except (OSError, ValueError) as trouble:  # HTTPError and URLError are OSErrors.
+    except (OSError, ValueError, HTTPException, RecursionError) as trouble:  # HTTPError is an OSError.
         raise ServiceUnreachable(f"{url} did not answer: {trouble}.", fix="Look at the service.") from None
     if not isinstance(value, dict):
         raise ServiceUnreachable(f"{url} answered with no JSON object.", fix="Check plan.service.url.")

@@ -23,7 +23,7 @@ from .manifest import BadManifest, Manifest, root_from_bytes
 from .placing import put_back
 from .ranks import Ranks
 from .reading import Reader, Root, read_root
-from .stores import Absent, Store, StoreTrouble
+from .stores import Absent, DeleteRefused, Store, StoreTrouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,9 @@ def restore(
             return found
         if ranks.rank == 0:
             _put_aside(stores[0], candidate.generation, next(filter(None, troubles)))
-    aside = sum(len(generations(store, QUARANTINE)) for store in stores)
+    aside = sum(
+        len(_listed(store, is_replica=number > 1, prefix=QUARANTINE)) for number, store in enumerate(stores)
+    )
     if not candidates and not aside:
         return None
     raise _nothing_left(stores, candidates, aside)
@@ -137,13 +139,13 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
     return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)
 
 
-def _listed(store: Store, *, is_replica: bool) -> list[int]:
+def _listed(store: Store, *, is_replica: bool, prefix: str = MANIFESTS) -> list[int]:
     """Return a store's generations; none of a replica that cannot be reached.
 
     One of the first two that cannot be reached stops us: it may hold what is newer than all the others have.
     """
     try:
-        return generations(store)
+        return generations(store, prefix)
     except StoreTrouble:
         if not is_replica:
             raise
@@ -163,6 +165,10 @@ def _try(
             return _load(search, root, number, [store, *others], state, ranks), None
         except (BadManifest, BadBlock) as found:
             trouble = str(found)
+        except StoreTrouble as away:
+            if number <= 1:
+                raise
+            trouble = str(away)
     return None, trouble
 
 
@@ -211,6 +217,8 @@ def _put_aside(store: Store, generation: int, reason: str) -> None:
         store.delete(key)
     except Absent:
         return
+    except DeleteRefused as refused:  # As a node's rights should be; it stays, and is tried and passed over again.
+        print(f"lowtide-run: it stays where it is: {refused}", file=sys.stderr)
 
 
 def _refuse_other_run(root: Root, store: Store, run_id: str) -> None:
