@@ -217,7 +217,7 @@ def _put_aside(store: Store, generation: int, reason: str) -> None:
         store.delete(key)
     except Absent:
         return
-    except DeleteRefused as refused:  # As a node's rights should be; it stays, and is tried and passed over again.
+    except DeleteRefused as refused:  # As a node's rights should be: it stays and is passed over again.
         print(f"lowtide-run: it stays where it is: {refused}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Children of a training are not the training: their signals are no notice, and its handlers are not theirs."""
+"""Children of a training are not the training: their signals are no notice, its handlers not theirs."""
 
 import multiprocessing
 import signal
