@@ -85,7 +85,8 @@ class Solving(Standing):
         self._short_stay_PB = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))[0]
         market = self._market_of(list(range(price_P.size)), up_PB, self._union.hazards()[0])
         stay_B = stay_hours(market.lost_per_hour_B[None], left_hours)[0][0]
-        self._losses_per_hour = 1.0 / max(float(market.another_B @ stay_B), self.promise.tick_hours)
+        usual_hours = max(float(market.another_B @ stay_B), self.promise.tick_hours)
+        self._outlasts_PB = stay_hours(up_PB, min(left_hours, usual_hours))[1]
         return market
 
     def _market_of(self, members: list[int], up_per_hour_PB: Floats, some_SB: Floats) -> Pooled:
