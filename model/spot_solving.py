@@ -101,7 +101,7 @@ class Solving(Standing):
         return Worked(
             tick=tick, end=end, may_be_late=may_be_late, horizon=(left_ticks, slack, late_ticks),
             market=market, values=values, stay_PB=stays[0], short_stay_PB=stays[1],
-            losses_per_hour=stays[2], free=None if hour_usd else values,
+            outlasts_PB=stays[2], free=None if hour_usd else values,
         )  # fmt: skip
 
     def _free_values(self) -> Values:
@@ -124,17 +124,17 @@ class Solving(Standing):
         terms = replace(worked.values.terms, value_of_time_usd_per_hour=value_of_time_usd_per_hour)
         return Values(terms, worked.market, *worked.horizon)
 
-    def _pooled(self, hazards_PSB: Floats, left_hours: float) -> tuple[Pooled, tuple[Floats, Floats, float]]:
-        """Return the pools as one, itself where there is one; their stays; how often one held is lost."""
+    def _pooled(self, hazards_PSB: Floats, left_hours: float) -> tuple[Pooled, tuple[Floats, Floats, Floats]]:
+        """Return the pools as one, itself where there is one; their stays; which outlast the usual."""
         up_PB, none = hazards_PSB[:, 1], np.zeros((0, 0))
         if len(self.pools) == 1:
-            return one_pool(self.prices[self.pools[0]], hazards_PSB[0]), (none, none, 0.0)
+            return one_pool(self.prices[self.pools[0]], hazards_PSB[0]), (none, none, none)
         stay_PB = stay_hours(up_PB, left_hours)[0]
         short_PB = stay_hours(up_PB, min(left_hours, DEAR_STAY_HOURS))[0]
         market = self._market_of(list(range(len(self.pools))), up_PB, self._union.hazards()[0])
         stay_B = stay_hours(market.lost_per_hour_B[None], left_hours)[0][0]
-        mean_hours = max(float(market.another_B @ stay_B), self.promise.tick_hours)
-        return market, (stay_PB, short_PB, 1.0 / mean_hours)
+        usual_hours = max(float(market.another_B @ stay_B), self.promise.tick_hours)
+        return market, (stay_PB, short_PB, stay_hours(up_PB, min(left_hours, usual_hours))[1])
 
     def _market_of(self, members: list[int], up_per_hour_PB: Floats, some_SB: Floats) -> Pooled:
         """Return some of the pools as one."""

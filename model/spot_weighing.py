@@ -82,8 +82,7 @@ class Weighing(Waiting):
         if len(self.pools) == 1:
             return 0.0
         age_bin, overhead = int(self._ages.bins_P[pool]), self.promise.overhead_hours
-        stay_hours = min(float(self._worked.stay_PB[pool, age_bin]), left)
-        launches = (owed >= overhead) - stay_hours * self._worked.losses_per_hour  # Else others are lost.
+        launches = (owed >= overhead) + 1.0 - self._worked.outlasts_PB[pool, age_bin]
         near = self._after_spot(pool, 0.0, tick, left)
         slack_usd = max(self._after_spot(pool, overhead, tick, left) - near, 0.0)
         launch_usd = min(slack_usd, overhead * self.on_demand)  # Its hours are billed, its slack is gone.

@@ -37,7 +37,7 @@ class Worked:
     values: Values
     stay_PB: Floats  # Mean hours a machine lives; of several pools.
     short_stay_PB: Floats
-    losses_per_hour: float  # Of whatever pool is held; of several pools.
+    outlasts_PB: Floats  # Chance to outlast the usual stay.
     free: Values | None = None  # Were time worth nothing; worked out where it is asked for.
     steeper: Values | None = None  # Were it worth a little more; as well.
     few: tuple[Few, ...] = ()
