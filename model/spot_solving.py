@@ -14,7 +14,7 @@ import numpy as np
 
 from .spot_conditions import Given
 from .spot_lateness import Lateness
-from .spot_standing import Standing
+from .spot_standing import LONG_AGO, Standing
 from .spot_values import Terms, Values
 from .spot_worked import Worked
 from .spot_world import Pooled, one_pool, pooled, stay_hours
@@ -24,8 +24,9 @@ LONG_RUN_BIN = 4  # Ages of one to two hours: what a pool's hazard is once it ha
 DEAR_STAY_HOURS = 3.0  # A dear pool is left for a better one that comes up.
 STEP = 1e-3  # Of the value of time, or of the on-demand price where that is more.
 # Hazards move slowly; the values of a day ago still rank actions well. The next are begun after some
-# hours, and are there a spread of hours later where we are asked at every tick.
-BEGUN_AFTER_HOURS, SPREAD_HOURS, HOLD_HOURS = 2.0, 10.0, 24.0
+# hours and are there a spread of hours later, or more where ticks are long.
+BEGUN_AFTER_HOURS, SPREAD_HOURS = 8.0, 4.0
+MOST_STEPS = 12  # For each tick: some 2 ms.
 
 
 class Solving(Standing):
@@ -36,6 +37,7 @@ class Solving(Standing):
         hour_usd = self.conditions.value_of_time_usd_per_hour
         self._late = Lateness(self.promise, hour_usd, self.on_demand) if self.conditions.soft else None
         self._coming: Worked | None = None
+        self._kept_up_to = 0  # The tick until which the next values are worked out.
         self._solve(self.promise.task_hours, 0)
 
     def trial(
@@ -53,13 +55,17 @@ class Solving(Standing):
             return
         if self._coming is None and tick - self._solved_tick >= self._ticks_in(BEGUN_AFTER_HOURS):
             self._coming = self._begun_anew(left_hours, tick, at_once=False)
-        coming = self._coming
-        if coming is not None and coming.advance(ceil(coming.steps / self._ticks_in(SPREAD_HOURS))):
+        coming, passed = self._coming, max(tick - self._kept_up_to, 1)
+        self._kept_up_to = tick
+        if coming is None:
+            return
+        a_tick = min(ceil(coming.steps / self._ticks_in(SPREAD_HOURS)), MOST_STEPS)
+        if coming.advance(a_tick * passed):  # Who asks seldom works the more.
             self._worked, self._solved_tick, self._coming = coming, coming.tick, None
 
     def _stale(self, tick: int, left_hours: float) -> bool:
         """Say whether values no longer hold."""
-        if tick - self._solved_tick >= self._ticks_in(HOLD_HOURS):
+        if self._solved_tick == LONG_AGO:
             return True
         if self._late is None:
             return False
