@@ -85,6 +85,7 @@ def restore(
         NoValidCheckpoint: Checkpoints exist, here or in quarantine, and none verifies.
         OtherTraining: They are of another run, model or configuration.
         KeyTrouble: They are sealed with a key we do not have.
+        StoreTrouble: A store failed, and without it nobody knows whether the newest is damaged.
     """
     search = _Search(stores, near, keyring, run_id)
     told = ranks.gather("candidates", _candidates(search) if ranks.rank == 0 else None)[0]
@@ -92,12 +93,15 @@ def restore(
     for candidate in candidates:
         if not (candidate.exact or allow_inexact):
             continue
-        found, trouble = _try(search, candidate, state, ranks)
-        troubles = ranks.gather(f"restored-{candidate.generation}", trouble)
-        if not any(troubles):
+        found, damage, passing = _try(search, candidate, state, ranks)
+        told = ranks.gather(f"restored-{candidate.generation}", [damage, passing])
+        damages, passings = ([each for each in kind if each] for kind in zip(*told, strict=True))
+        if passings:
+            raise StoreTrouble(passings[0], fix="Nothing was put aside; start again when it answers.")
+        if not damages:
             return found
         if ranks.rank == 0:
-            _put_aside(stores[0], candidate.generation, next(filter(None, troubles)))
+            _put_aside(stores[0], candidate.generation, damages[0])
     aside = sum(
         len(_listed(store, is_replica=number > 1, prefix=QUARANTINE)) for number, store in enumerate(stores)
     )
@@ -154,22 +158,21 @@ def _listed(store: Store, *, is_replica: bool, prefix: str = MANIFESTS) -> list[
 
 def _try(
     search: _Search, candidate: Candidate, state: TrainingState, ranks: Ranks
-) -> tuple[Restored | None, str | None]:
-    trouble = "no store holds it"
+) -> tuple[Restored | None, str | None, str | None]:
+    """Return what was put back; or else why it is damaged; and why nobody knows, where a store failed."""
+    damage, passing = "no store holds it", None
     for number, store in enumerate(search.stores):
         try:
             root = read_root(store, candidate.generation, search.keyring)
             if root.sha256 != candidate.sha256:
                 raise BadManifest("It is another checkpoint of the same number.", fix="Restore the file.")
             others = [each for each in search.stores if each is not store]
-            return _load(search, root, number, [store, *others], state, ranks), None
+            return _load(search, root, number, [store, *others], state, ranks), None, None
         except (BadManifest, BadBlock) as found:
-            trouble = str(found)
+            damage = str(found)
         except StoreTrouble as away:
-            if number <= 1:
-                raise
-            trouble = str(away)
-    return None, trouble
+            passing = passing or away.seen
+    return None, damage, passing
 
 
 def _load(
@@ -217,7 +220,9 @@ def _put_aside(store: Store, generation: int, reason: str) -> None:
         store.delete(key)
     except Absent:
         return
-    except DeleteRefused as refused:  # As a node's rights should be; it stays, and is tried and passed over again.
+    except (
+        DeleteRefused
+    ) as refused:  # As a node's rights should be; it stays, and is tried and passed over again.
         print(f"lowtide-run: it stays where it is: {refused}", file=sys.stderr)
 
 
