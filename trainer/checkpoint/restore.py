@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..crash import crash_point
-from ..errors import NoValidCheckpoint, OtherTraining
+from ..errors import NotSealed, NoValidCheckpoint, OtherTraining
 from .capture import TrainingState
 from .crypt import Keyring
 from .frames import BadBlock
 from .layout import MANIFESTS, QUARANTINE, generations, manifest_key
-from .manifest import BadManifest, Manifest, root_from_bytes
+from .manifest import BadManifest, Manifest, RootFile, root_from_bytes
 from .placing import put_back
 from .ranks import Ranks
 from .reading import Reader, Root, read_root
@@ -51,6 +51,7 @@ class Candidate:
     sha256: str
     epoch: int
     exact: bool
+    sealed: bool
 
 
 @dataclass(slots=True)
@@ -85,11 +86,17 @@ def restore(
         NoValidCheckpoint: Checkpoints exist, here or in quarantine, and none verifies.
         OtherTraining: They are of another run, model or configuration.
         KeyTrouble: They are sealed with a key we do not have.
+        NotSealed, OtherSchema: They cannot be read under this plan, or by this version.
         StoreTrouble: A store failed, and without it nobody knows whether the newest is damaged.
     """
     search = _Search(stores, near, keyring, run_id)
     told = ranks.gather("candidates", _candidates(search) if ranks.rank == 0 else None)[0]
     candidates = [Candidate(**each) for each in told]
+    if keyring is not None and candidates and not any(each.sealed for each in candidates):
+        raise NotSealed(
+            f"No checkpoint in {stores[0].url} is sealed, and the plan names a key.",
+            fix="Leave stores.key_ref out, as when they were written, or open a new run in an empty folder.",
+        )
     for candidate in candidates:
         if not (candidate.exact or allow_inexact):
             continue
@@ -135,12 +142,14 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
                 if number == 0:
                     _put_aside(store, generation, str(trouble))
                 continue
-            body = root.manifest
-            found.setdefault(
-                generation,
-                {"generation": generation, "sha256": root.sha256, "epoch": body.epoch, "exact": body.exact},
-            )
+            found.setdefault(generation, _told_of(generation, root))
     return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)
+
+
+def _told_of(generation: int, root: RootFile) -> dict[str, object]:
+    body = root.manifest
+    told = {"generation": generation, "epoch": body.epoch, "exact": body.exact}
+    return {**told, "sha256": root.sha256, "sealed": root.secret is not None}
 
 
 def _listed(store: Store, *, is_replica: bool, prefix: str = MANIFESTS) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ import torch
 from trainer.adamw import AdamW
 from trainer.checkpoint.layout import QUARANTINE, generations
 from trainer.checkpoint.local_store import LocalStore
+from trainer.checkpoint.manifest import canonical, sha256_of
 from trainer.checkpoint.stores import StoreTrouble, open_store
+from trainer.errors import NotSealed, OtherSchema
 from trainer.runlog import RunLog
 from trainer.session import SpotSession
 
@@ -94,3 +97,27 @@ def test_a_block_one_store_cannot_give_is_taken_from_another(run, store, failing
     run(5, replicas=[replica])
     failing("blobs/", times=1, within="checkpoints")
     assert run(5, replicas=[replica]) == 5
+
+
+def test_a_key_that_is_named_for_a_run_in_the_open_is_refused_and_nothing_is_put_aside(
+    run, store, monkeypatch
+):
+    monkeypatch.setenv("A_KEY", "ab" * 32)
+    run(5)
+    with pytest.raises(NotSealed, match="Leave stores.key_ref out") as refusal:
+        run(10, key_ref="env:A_KEY")
+    assert refusal.value.exit_code == 2
+    assert numbers(store) == ([1], [])
+    assert run(10) == 5
+
+
+def test_a_checkpoint_of_a_newer_schema_is_refused_and_not_put_aside(run, store, tmp_path):
+    run(5), run(10)
+    path = tmp_path / "checkpoints" / "manifests" / "000000002.json"
+    value = json.loads(path.read_bytes())
+    value["manifest"]["schema_version"] = 3
+    path.write_bytes(canonical({**value, "sha256": sha256_of(canonical(value["manifest"]))}))
+    with pytest.raises(OtherSchema, match="schema version 3; this version reads 2") as refusal:
+        run(10)
+    assert refusal.value.exit_code == 2
+    assert numbers(store) == ([2, 1], [])
