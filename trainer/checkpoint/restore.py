@@ -20,7 +20,7 @@ from .crypt import Keyring
 from .frames import BadBlock
 from .layout import MANIFESTS, QUARANTINE, generations, manifest_key
 from .manifest import BadManifest, Manifest, RootFile, root_from_bytes
-from .placing import put_back
+from .placing import Fresh, put_back
 from .ranks import Ranks
 from .reading import Reader, Root, read_root
 from .stores import Absent, DeleteRefused, Store, StoreTrouble
@@ -97,6 +97,7 @@ def restore(
             f"No checkpoint in {stores[0].url} is sealed, and the plan names a key.",
             fix="Leave stores.key_ref out, as when they were written, or open a new run in an empty folder.",
         )
+    fresh = Fresh(state) if allow_inexact and len(candidates) > 1 else None
     for candidate in candidates:
         if not (candidate.exact or allow_inexact):
             continue
@@ -109,6 +110,8 @@ def restore(
             return found
         if ranks.rank == 0:
             _put_aside(stores[0], candidate.generation, damages[0])
+        if fresh is not None:
+            fresh.put_back()
     aside = sum(
         len(_listed(store, is_replica=number > 1, prefix=QUARANTINE)) for number, store in enumerate(stores)
     )
