@@ -9,12 +9,12 @@ first of them where it verifies. All ranks take the same checkpoint, or none doe
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..crash import crash_point
 from ..errors import NotSealed, NoValidCheckpoint, OtherTraining
+from .aside import put_aside
 from .capture import TrainingState
 from .crypt import Keyring
 from .frames import BadBlock
@@ -23,7 +23,7 @@ from .manifest import BadManifest, Manifest, RootFile, root_from_bytes
 from .placing import Fresh, put_back
 from .ranks import Ranks
 from .reading import Reader, Root, read_root
-from .stores import Absent, DeleteRefused, Store, StoreTrouble
+from .stores import Absent, Store, StoreTrouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ def restore(
         if not damages:
             return found
         if ranks.rank == 0:
-            _put_aside(stores[0], candidate.generation, damages[0])
+            put_aside(stores[0], candidate.generation, damages[0])
         if fresh is not None:
             fresh.put_back()
     aside = sum(
@@ -143,7 +143,7 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
             except (BadManifest, Absent) as trouble:
                 search.wrong.setdefault(generation, str(trouble))
                 if number == 0:
-                    _put_aside(store, generation, str(trouble))
+                    put_aside(store, generation, str(trouble))
                 continue
             found.setdefault(generation, _told_of(generation, root))
     return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)
@@ -219,23 +219,6 @@ def _keyframes(search: _Search, root: Root, stores: list[Store]) -> list[Reader]
         raise BadManifest("Its keyframe is another checkpoint of that number.", fix="Take an older one.")
     others, near = stores[1:], search.near
     return [Reader(stores[0], found, entry, others=others, near=near) for entry in found.manifest.ranks]
-
-
-def _put_aside(store: Store, generation: int, reason: str) -> None:
-    """Move a root that did not verify to quarantine, with the reason beside it."""
-    print(f"lowtide-run: checkpoint {generation} is not valid: {reason}", file=sys.stderr)
-    key = manifest_key(generation)
-    name = QUARANTINE + key.removeprefix(MANIFESTS)
-    try:
-        store.create(name, store.read(key))
-        store.create(f"{name}.reason", f"{reason}\n".encode())
-        store.delete(key)
-    except Absent:
-        return
-    except (
-        DeleteRefused
-    ) as refused:  # As a node's rights should be; it stays, and is tried and passed over again.
-        print(f"lowtide-run: it stays where it is: {refused}", file=sys.stderr)
 
 
 def _refuse_other_run(root: Root, store: Store, run_id: str) -> None:

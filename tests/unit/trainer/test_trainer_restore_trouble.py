@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from trainer.adamw import AdamW
-from trainer.checkpoint.layout import QUARANTINE, generations
+from trainer.checkpoint.aside import put_aside
+from trainer.checkpoint.layout import QUARANTINE, generations, manifest_key
 from trainer.checkpoint.local_store import LocalStore
 from trainer.checkpoint.manifest import canonical, sha256_of
 from trainer.checkpoint.stores import StoreTrouble, open_store
@@ -121,3 +122,17 @@ def test_a_checkpoint_of_a_newer_schema_is_refused_and_not_put_aside(run, store,
         run(10)
     assert refusal.value.exit_code == 2
     assert numbers(store) == ([2, 1], [])
+
+
+def test_two_roots_of_one_number_are_put_aside_beside_each_other(store):
+    for content in (b"one", b"two", b"two"):  # The last again, as where it could not be deleted.
+        store.create(manifest_key(7), content)
+        put_aside(store, 7, f"bad {content.decode()}")
+    aside = {found.key.removeprefix(QUARANTINE): store.read(found.key) for found in store.list(QUARANTINE)}
+    assert aside == {
+        "000000007.json": b"one",
+        "000000007.json.reason": b"bad one\n",
+        "000000007-2.json": b"two",
+        "000000007-2.json.reason": b"bad two\n",
+    }
+    assert numbers(store) == ([], [7])
