@@ -409,6 +409,12 @@ def test_a_rotated_key_reads_the_old_and_seals_the_new(store, state):
     assert read_root(store, 2, Keyring([bytes(32)])).manifest.step == 9  # The old key is not needed for it.
 
 
+def test_a_key_that_was_rotated_away_and_back_is_the_newest():
+    other = bytes(32)
+    assert Keyring([KEY, other, KEY]).newest == Keyring([KEY]).newest
+    assert Keyring([KEY, other]).newest == Keyring([other]).newest
+
+
 def test_a_light_save_is_taken_only_where_the_plan_allows_it(store, state, keyring):
     saver = a_saver(store, keyring)
     commit(saver, state, 7)
