@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from trainer.adamw import AdamW
+from trainer.checkpoint.addresses import open_stores
 from trainer.checkpoint.aside import put_aside
 from trainer.checkpoint.layout import QUARANTINE, generations, manifest_key
 from trainer.checkpoint.local_store import LocalStore
@@ -105,7 +106,7 @@ def test_a_key_that_is_named_for_a_run_in_the_open_is_refused_and_nothing_is_put
 ):
     monkeypatch.setenv("A_KEY", "ab" * 32)
     run(5)
-    with pytest.raises(NotSealed, match="Leave stores.key_ref out") as refusal:
+    with pytest.raises(NotSealed, match="and the plan names a key") as refusal:
         run(10, key_ref="env:A_KEY")
     assert refusal.value.exit_code == 2
     assert numbers(store) == ([1], [])
@@ -136,3 +137,13 @@ def test_two_roots_of_one_number_are_put_aside_beside_each_other(store):
         "000000007-2.json.reason": b"bad two\n",
     }
     assert numbers(store) == ([], [7])
+
+
+def test_a_folder_with_a_hash_in_its_name_is_one_runs_and_no_collection(tmp_path, make_plan):
+    plan = make_plan(nodes=replace(make_plan().nodes, count=1, min=1))
+    plan = replace(plan, stores=replace(plan.stores, local_dir=str(tmp_path / "run#3"), replica_urls=()))
+    store = open_stores(plan)[0]
+    store.create("lease.json", b"{}")
+    assert (tmp_path / "run#3" / "lease.json").is_file()
+    assert open_store(str(tmp_path / "run#3")).url == open_store(store.url).url == store.url
+    assert open_store(str(tmp_path / "run#4")).url.endswith("/run#4")  # No such folder: a collection's run.
