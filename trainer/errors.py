@@ -56,6 +56,18 @@ class OtherTraining(TrainerError):
     exit_code = 2
 
 
+class NotSealed(TrainerError):
+    """A key is named for a run whose checkpoints are all in the open. They are not damaged, and stay."""
+
+    exit_code = 2
+
+
+class OtherSchema(TrainerError):
+    """A whole checkpoint of a schema that this version does not read. It is not damaged, and stays."""
+
+    exit_code = 2
+
+
 class NoValidCheckpoint(TrainerError):
     """Checkpoints exist and none of them verifies. Never the same as "no checkpoint yet"."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from .checkpoint.layout import MANIFESTS, QUARANTINE, generations
-from .checkpoint.stores import Store
+from .checkpoint.stores import Store, StoreTrouble
 from .errors import RolledBack, ServiceUnreachable
 from .plan import Plan
 from .wire import ask
@@ -51,7 +52,8 @@ def parse(answer: Mapping[str, Any]) -> dict[str, int]:
 def refuse_rolled_back(stores: Sequence[Store], newest: Mapping[str, int]) -> None:
     """Accept stores that show the generations they are known to hold.
 
-    A folder that is empty is a new machine's and nothing to wonder at; an empty bucket is.
+    A folder that is empty is a new machine's and nothing to wonder at; an empty bucket is. Every machine may
+    have a folder of that name: older ones in it are no wonder where another store holds what is known.
 
     Raises:
         RolledBack: One shows only older ones.
@@ -60,10 +62,23 @@ def refuse_rolled_back(stores: Sequence[Store], newest: Mapping[str, int]) -> No
         known = newest.get(store.url.rstrip("/"), 0)
         if known == 0:
             continue
-        shown = max([*generations(store), *generations(store, QUARANTINE)], default=0)
-        if shown < known and (shown or not store.url.startswith("file:")):
-            raise RolledBack(
-                f"{store.url} held generation {known}, as the service was told, and now shows "
-                f"{shown or 'none'}: it was rolled back, or objects in it were removed.",
-                fix="Bring its newer objects back; if they are lost, open a new run and start from these.",
-            )
+        shown, is_folder = _shown(store), store.url.startswith("file:")
+        if shown >= known or (is_folder and not shown):
+            continue
+        if is_folder and any(_holds(other, known) for other in stores if other is not store):
+            continue
+        raise RolledBack(
+            f"{store.url} held generation {known}, as the service was told, and now shows "
+            f"{shown or 'none'}: it was rolled back, or objects in it were removed.",
+            fix="Bring its newer objects back; if they are lost, open a new run and start from these.",
+        )
+
+
+def _shown(store: Store) -> int:
+    return max([*generations(store), *generations(store, QUARANTINE)], default=0)
+
+
+def _holds(store: Store, known: int) -> bool:
+    with suppress(StoreTrouble):
+        return _shown(store) >= known
+    return False

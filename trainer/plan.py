@@ -10,11 +10,13 @@ never stops a running job. Intervals are useful seconds of market time.
 from __future__ import annotations
 
 import json
+import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from .errors import PlanError
 from .fields import AtLeast, Count, Ordinal, Seconds, parse_json, read, schema_of, to_dict
@@ -98,6 +100,22 @@ class PlanStores:
     replica_urls: tuple[str, ...]
     key_ref: str | None
 
+    def on_this_machine(self) -> PlanStores:
+        """Return them with `local_dir` as a plain path: `~` is this machine's, and file:// is its path.
+
+        Raises:
+            PlanError: `local_dir` is no folder's address, or a replica's address is empty.
+        """
+        scheme, _, rest = self.local_dir.rpartition("://")
+        if scheme not in ("", "file"):
+            raise PlanError(
+                f"plan.stores.local_dir is {self.local_dir}; it must be a folder of this machine.",
+                fix="Name a bucket in stores.primary_url, and a path in stores.local_dir.",
+            )
+        if not all(self.replica_urls):
+            raise PlanError("plan.stores.replica_urls has an empty address.", fix="Leave it out.")
+        return replace(self, local_dir=os.path.expanduser(unquote(rest) if scheme else rest))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanNotice:
@@ -151,7 +169,7 @@ class Plan:
 
     @classmethod
     def read(cls, source: Path | str | bytes) -> Plan:
-        """Read a plan from a file, or from the bytes of one.
+        """Read a plan from a file, for this machine; or from the bytes of one, as it is.
 
         Raises:
             PlanError: The file is absent, newer than this trainer, or not exactly a plan.
@@ -163,7 +181,8 @@ class Plan:
         except OSError as trouble:
             reason = trouble.strerror or trouble
             raise PlanError(f"Plan {source} cannot be read: {reason}.", fix="Pass --plan FILE.") from None
-        return cls.from_dict(parse_json(raw, f"Plan {source}", PlanError))
+        plan = cls.from_dict(parse_json(raw, f"Plan {source}", PlanError))
+        return replace(plan, stores=plan.stores.on_this_machine())
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Plan:

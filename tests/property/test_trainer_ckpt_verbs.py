@@ -137,6 +137,25 @@ def test_troubles_have_a_next_step_and_a_code(ask, run):
     assert answer["fix"]
 
 
+@pytest.mark.parametrize("number", [0, 99])
+@pytest.mark.parametrize("verb", ["export", "migrate"])
+def test_a_generation_that_is_not_there_is_a_slip_of_the_pen(ask, run, tmp_path, verb, number):
+    where = ["--hf", tmp_path / "out"] if verb == "export" else [tmp_path / "out"]
+    code, answer = ask(verb, run[0], *where, "--generation", number, "--key-ref", run[1])
+    assert (code, answer["error"]) == (2, "NoSuchCheckpoint")
+    assert f"holds no generation {number}" in answer["seen"]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["export", "migrate", "rotate"])
+def test_a_torn_root_fails_the_check(ask, run, tmp_path, verb):
+    root = Path(run[0], manifest_key(3))
+    root.write_bytes(root.read_bytes()[:-9])
+    where = {"export": ["--hf", tmp_path / "out"], "migrate": [tmp_path / "out"], "rotate": []}[verb]
+    code, answer = ask(verb, run[0], *where, "--key-ref", run[1])
+    assert (code, answer["error"]) == (5, "CheckFailed")
+
+
 def test_lowtide_ckpt_passes_words_and_code_on(run):
     lowtide = [sys.executable, "-m", "advisor.cli", "ckpt"]
     listed = subprocess.run([*lowtide, "ls", run[0], "--json"], capture_output=True, check=False)

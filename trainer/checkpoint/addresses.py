@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..plan import Plan
 from .lease import take
@@ -18,7 +19,7 @@ def urls(plan: Plan) -> list[str]:
     Nodes do not see each other's disks, so that several of them commit to what they share.
     """
     shared = _shared(plan)
-    return shared if near_url(plan) else [plan.stores.local_dir, *shared]
+    return shared if near_url(plan) else [_local(plan), *shared]
 
 
 def near_url(plan: Plan) -> str | None:
@@ -26,13 +27,18 @@ def near_url(plan: Plan) -> str | None:
 
     None where there is one node, whose disk holds whole checkpoints, or nothing that nodes share.
     """
-    return plan.stores.local_dir if plan.nodes.count > 1 and _shared(plan) else None
+    return _local(plan) if plan.nodes.count > 1 and _shared(plan) else None
 
 
 def near_store(plan: Plan) -> Store | None:
     """Return the store at `near_url`."""
     url = near_url(plan)
     return None if url is None else open_store(url)
+
+
+def _local(plan: Plan) -> str:
+    """Return this machine's folder as an address, in which a `#` is one of its letters."""
+    return Path(plan.stores.on_this_machine().local_dir).absolute().as_uri()
 
 
 def _shared(plan: Plan) -> list[str]:

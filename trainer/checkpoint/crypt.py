@@ -82,7 +82,10 @@ class Keyring:
     """Master keys by their id, the newest last."""
 
     def __init__(self, keys: list[bytes]) -> None:
-        self._keys = {key_id_of(key): key for key in keys}
+        self._keys: dict[str, bytes] = {}
+        for key in keys:  # One that stands there twice is as new as where it stands last.
+            self._keys.pop(key_id_of(key), None)
+            self._keys[key_id_of(key)] = key
 
     @classmethod
     def read(cls, key_ref: str | None) -> Keyring | None:

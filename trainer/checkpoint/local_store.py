@@ -116,10 +116,11 @@ class LocalStore:
         return (found for key in keys if (found := self.head(key)) is not None)
 
     def _keys(self, folder: str) -> Iterator[str]:
-        for parent, _, names in os.walk(self.root / folder):
-            within = Path(parent).relative_to(self.root).as_posix()
-            at = "" if within == "." else f"{within}/"
-            yield from (f"{at}{name}" for name in names if TEMPORARY not in name and name != LOCK)
+        with trouble(self.root / folder):
+            for parent, _, names in os.walk(self.root / folder, onerror=_raise_unless_absent):
+                within = Path(parent).relative_to(self.root).as_posix()
+                at = "" if within == "." else f"{within}/"
+                yield from (f"{at}{name}" for name in names if TEMPORARY not in name and name != LOCK)
 
     def delete(self, key: str) -> None:
         """Remove an object and the folder it leaves empty, durably."""
@@ -227,6 +228,12 @@ class FileUpload:
             self._file.close()
             self._file = None
             self._temporary.unlink(missing_ok=True)
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    """A folder that cannot be read is not an empty one."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error
 
 
 def _fill(file: int, start: int, buffer: memoryview, key: str) -> None:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from ..errors import TrainerError
+from ..errors import OtherSchema, TrainerError
 from ..fields import Count, Ordinal, parse_json, read, to_dict
 from .codec import CODECS, Codec
 from .crypt import RunSecret, Wrapped
 
+SCHEMA: Literal[2] = 2
+OTHER = "Go on with the version that wrote it, or name another stores.local_dir."
 MOST_BYTES = 256 << 20  # A rank of 80 TB in blocks of 4 MiB.
 
 
@@ -48,7 +50,7 @@ class RankEntry:
 class Manifest:
     """One checkpoint: what it is of, and which rank manifests it is made of."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2] = SCHEMA
     run_id: str
     generation: Ordinal  # Counts a run's checkpoints; never goes back.
     epoch: Ordinal  # The attempt that wrote it.
@@ -138,12 +140,18 @@ def root_from_bytes(raw: bytes) -> RootFile:
 
     Raises:
         BadManifest: It is torn, changed, or not a manifest.
+        OtherSchema: It is whole, and of another schema than ours.
     """
     value = parse_json(raw, "The manifest", BadManifest, most_bytes=MOST_BYTES)
     body, wrapped = value.get("manifest"), value.get("secret")
     is_whole = value.keys() == {"manifest", "sha256", "secret", "tag"} and canonical(value) == raw
     if not is_whole or value["sha256"] != sha256_of(canonical(body)):
         raise BadManifest("The manifest's own SHA-256 does not fit it.", fix="Take an older checkpoint.")
+    schema = body.get("schema_version") if isinstance(body, dict) else None
+    if type(schema) is int and schema != SCHEMA:
+        raise OtherSchema(
+            f"The checkpoint is of schema version {schema}; this version reads {SCHEMA}.", fix=OTHER
+        )
     secret = None if wrapped is None else read(Wrapped, wrapped, "manifest.secret", BadManifest)
     if secret is not None and not secret.is_whole:
         raise BadManifest("The wrapped run secret was changed or cut.", fix="Take an older checkpoint.")

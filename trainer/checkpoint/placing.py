@@ -7,12 +7,42 @@ from typing import Any
 import torch
 
 from .arena import TensorSlot, slots_of
-from .capture import TrainingState
+from .capture import SMALL_ELEMENTS, TrainingState
 from .generators import set_random_state
 from .reading import Reader
 from .scatter import Scatter, Wanted
 from .targets import Targets, targets_for
-from .tree import decode, is_sharded
+from .tree import decode, is_sharded, local_of
+
+
+class Fresh:
+    """The optimizer as it is before any checkpoint was read into it.
+
+    A restore that fails half-way has written into it, and a light checkpoint, taken next, holds no optimizer
+    to write over that. Large tensors are not kept but made zeros, as at the start of a run.
+    """
+
+    def __init__(self, state: TrainingState) -> None:
+        trees, tensors = state.gather()
+        self._part, self._tree = state.parts.get("optimizer"), trees.get("optimizer")
+        self._large = [each for name, each in tensors.items if _is_large_of_optimizer(name, each)]
+        self._all = [
+            each.clone() if name.startswith("optimizer.") and not _is_large_of_optimizer(name, each) else each
+            for name, each in tensors.items
+        ]
+
+    def put_back(self) -> None:
+        """Have it so again."""
+        if self._part is None:
+            return
+        with torch.no_grad():
+            for each in self._large:
+                local_of(each).zero_()
+        self._part.load_state_dict(decode(self._tree, self._all))
+
+
+def _is_large_of_optimizer(name: str, tensor: torch.Tensor) -> bool:
+    return name.startswith("optimizer.") and tensor.numel() > SMALL_ELEMENTS
 
 
 def put_back(

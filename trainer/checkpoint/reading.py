@@ -115,6 +115,7 @@ class Reader:
 
     Raises:
         BadManifest: The rank's manifest is absent, torn, or not the one the root names.
+        StoreTrouble: It verifies nowhere, and a store that did not answer may hold it: no proof of damage.
     """
 
     def __init__(
@@ -144,13 +145,18 @@ class Reader:
         return reader
 
     def _first_rank(self) -> RankManifest:
-        trouble: BadManifest | None = None
+        damage: BadManifest | None = None
+        passing: Exception | None = None
         for number in range(len(self._stores)):
             try:
                 return self._rank_in(number)
             except BadManifest as found:
-                trouble = trouble or found
-        raise trouble or BadManifest("No store was given.", fix="Name one.")
+                damage = damage or found
+            except (StoreTrouble, OSError) as found:
+                passing = passing or found
+        if passing is not None:
+            raise _unknown(f"{self._entry.key}: {passing}") from passing
+        raise damage or BadManifest("No store was given.", fix="Name one.")
 
     def _rank_in(self, number: int) -> RankManifest:
         """Return the rank's manifest in one store: its own placement, the same blocks."""
@@ -158,7 +164,7 @@ class Reader:
         if held is None:
             try:
                 raw = self._stores[number].read(self._entry.key)
-            except (Absent, StoreTrouble, OSError) as trouble:
+            except Absent as trouble:
                 raise BadManifest(
                     f"{self._entry.key} cannot be read: {trouble}.", fix="Take an older one."
                 ) from None
@@ -182,8 +188,9 @@ class Reader:
 
         Raises:
             BadBlock: It verifies in none of the stores.
+            StoreTrouble: Nor does it, and one that did not answer may hold it.
         """
-        block, seen = self.rank.blocks[number], []
+        block, seen, is_known = self.rank.blocks[number], [], True
         room = memoryview(scratch or bytearray(BLOCK_BYTES + TAG_BYTES))[: block.stored_bytes]
         for which, store in enumerate(self._stores):
             try:
@@ -192,13 +199,14 @@ class Reader:
                 self._opener.open_into(block, room, buffer, base, thoroughly=thoroughly)
             except (Absent, BadBlock, BadManifest, StoreTrouble, OSError) as trouble:
                 seen.append(f"{store.url}: {trouble}")
+                is_known = is_known and not isinstance(trouble, (StoreTrouble, OSError))
                 if store is not self._near:
                     self.damaged.add(block.address)
             else:
                 if store is self._near:
                     self.near_bytes.append(block.stored_bytes)  # Threads may, at once.
                 return
-        raise BadBlock("; ".join(seen))
+        raise BadBlock("; ".join(seen)) if is_known else _unknown("; ".join(seen))
 
     def read_header(self) -> bytes:
         """Return the header's bytes."""
@@ -208,3 +216,11 @@ class Reader:
             self.read_into(number, buffer[at : at + block.bytes])
             at += block.bytes
         return bytes(buffer)
+
+
+def _unknown(seen: str) -> StoreTrouble:
+    """Return the trouble of not knowing whether what was asked for is damaged."""
+    return StoreTrouble(
+        f"{seen.rstrip('.')}. A store that did not answer may hold it whole.",
+        fix="Start again when every store answers.",
+    )

@@ -9,21 +9,21 @@ first of them where it verifies. All ranks take the same checkpoint, or none doe
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..crash import crash_point
-from ..errors import NoValidCheckpoint, OtherTraining
+from ..errors import NotSealed, NoValidCheckpoint, OtherTraining
+from .aside import put_aside
 from .capture import TrainingState
 from .crypt import Keyring
 from .frames import BadBlock
 from .layout import MANIFESTS, QUARANTINE, generations, manifest_key
-from .manifest import BadManifest, Manifest, root_from_bytes
-from .placing import put_back
+from .manifest import BadManifest, Manifest, RootFile, root_from_bytes
+from .placing import Fresh, put_back
 from .ranks import Ranks
 from .reading import Reader, Root, read_root
-from .stores import Absent, DeleteRefused, Store, StoreTrouble
+from .stores import Absent, Store, StoreTrouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ class Candidate:
     sha256: str
     epoch: int
     exact: bool
+    sealed: bool
 
 
 @dataclass(slots=True)
@@ -85,19 +86,32 @@ def restore(
         NoValidCheckpoint: Checkpoints exist, here or in quarantine, and none verifies.
         OtherTraining: They are of another run, model or configuration.
         KeyTrouble: They are sealed with a key we do not have.
+        NotSealed, OtherSchema: They cannot be read under this plan, or by this version.
+        StoreTrouble: A store failed, and without it nobody knows whether the newest is damaged.
     """
     search = _Search(stores, near, keyring, run_id)
     told = ranks.gather("candidates", _candidates(search) if ranks.rank == 0 else None)[0]
     candidates = [Candidate(**each) for each in told]
+    if keyring is not None and candidates and not any(each.sealed for each in candidates):
+        raise NotSealed(
+            f"No checkpoint in {stores[0].url} is sealed, and the plan names a key.",
+            fix="Leave stores.key_ref out, as when they were written, or open a new run in an empty folder.",
+        )
+    fresh = Fresh(state) if allow_inexact and len(candidates) > 1 else None
     for candidate in candidates:
         if not (candidate.exact or allow_inexact):
             continue
-        found, trouble = _try(search, candidate, state, ranks)
-        troubles = ranks.gather(f"restored-{candidate.generation}", trouble)
-        if not any(troubles):
+        found, damage, passing = _try(search, candidate, state, ranks)
+        told = ranks.gather(f"restored-{candidate.generation}", [damage, passing])
+        damages, passings = ([each for each in kind if each] for kind in zip(*told, strict=True))
+        if passings:
+            raise StoreTrouble(passings[0], fix="Nothing was put aside; start again when it answers.")
+        if not damages:
             return found
         if ranks.rank == 0:
-            _put_aside(stores[0], candidate.generation, next(filter(None, troubles)))
+            put_aside(stores[0], candidate.generation, damages[0])
+        if fresh is not None:
+            fresh.put_back()
     aside = sum(
         len(_listed(store, is_replica=number > 1, prefix=QUARANTINE)) for number, store in enumerate(stores)
     )
@@ -129,14 +143,16 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
             except (BadManifest, Absent) as trouble:
                 search.wrong.setdefault(generation, str(trouble))
                 if number == 0:
-                    _put_aside(store, generation, str(trouble))
+                    put_aside(store, generation, str(trouble))
                 continue
-            body = root.manifest
-            found.setdefault(
-                generation,
-                {"generation": generation, "sha256": root.sha256, "epoch": body.epoch, "exact": body.exact},
-            )
+            found.setdefault(generation, _told_of(generation, root))
     return sorted(found.values(), key=lambda each: (each["epoch"], each["generation"]), reverse=True)
+
+
+def _told_of(generation: int, root: RootFile) -> dict[str, object]:
+    body = root.manifest
+    told = {"generation": generation, "epoch": body.epoch, "exact": body.exact}
+    return {**told, "sha256": root.sha256, "sealed": root.secret is not None}
 
 
 def _listed(store: Store, *, is_replica: bool, prefix: str = MANIFESTS) -> list[int]:
@@ -154,22 +170,21 @@ def _listed(store: Store, *, is_replica: bool, prefix: str = MANIFESTS) -> list[
 
 def _try(
     search: _Search, candidate: Candidate, state: TrainingState, ranks: Ranks
-) -> tuple[Restored | None, str | None]:
-    trouble = "no store holds it"
+) -> tuple[Restored | None, str | None, str | None]:
+    """Return what was put back; or else why it is damaged; and why nobody knows, where a store failed."""
+    damage, passing = "no store holds it", None
     for number, store in enumerate(search.stores):
         try:
             root = read_root(store, candidate.generation, search.keyring)
             if root.sha256 != candidate.sha256:
                 raise BadManifest("It is another checkpoint of the same number.", fix="Restore the file.")
             others = [each for each in search.stores if each is not store]
-            return _load(search, root, number, [store, *others], state, ranks), None
+            return _load(search, root, number, [store, *others], state, ranks), None, None
         except (BadManifest, BadBlock) as found:
-            trouble = str(found)
+            damage = str(found)
         except StoreTrouble as away:
-            if number <= 1:
-                raise
-            trouble = str(away)
-    return None, trouble
+            passing = passing or away.seen
+    return None, damage, passing
 
 
 def _load(
@@ -204,21 +219,6 @@ def _keyframes(search: _Search, root: Root, stores: list[Store]) -> list[Reader]
         raise BadManifest("Its keyframe is another checkpoint of that number.", fix="Take an older one.")
     others, near = stores[1:], search.near
     return [Reader(stores[0], found, entry, others=others, near=near) for entry in found.manifest.ranks]
-
-
-def _put_aside(store: Store, generation: int, reason: str) -> None:
-    """Move a root that did not verify to quarantine, with the reason beside it."""
-    print(f"lowtide-run: checkpoint {generation} is not valid: {reason}", file=sys.stderr)
-    key = manifest_key(generation)
-    name = QUARANTINE + key.removeprefix(MANIFESTS)
-    try:
-        store.create(name, store.read(key))
-        store.create(f"{name}.reason", f"{reason}\n".encode())
-        store.delete(key)
-    except Absent:
-        return
-    except DeleteRefused as refused:  # As a node's rights should be: it stays and is passed over again.
-        print(f"lowtide-run: it stays where it is: {refused}", file=sys.stderr)
 
 
 def _refuse_other_run(root: Root, store: Store, run_id: str) -> None:

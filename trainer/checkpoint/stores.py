@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -111,7 +112,7 @@ def checked_key(key: str) -> str:
 def open_store(url: str, *, credentials: Credentials | None = None, **options: Any) -> Store:
     """Return the store at an address: a path, file://, s3://, gs://, az:// or memory://NAME.
 
-    With `#RUN` behind it, the store of one run in a collection of many.
+    With `#RUN` behind it, and no folder of that whole name, the store of one run in a collection of many.
 
     Args:
         credentials: Gives short-lived credentials, asked again before they expire; see `remote_store`.
@@ -120,7 +121,8 @@ def open_store(url: str, *, credentials: Credentials | None = None, **options: A
     Raises:
         BadStoreUrl: The scheme is none of these.
     """
-    url, _, run_id = url.partition("#")
+    is_folder = "://" not in url and Path(url).is_dir()  # Whose name may hold a `#`.
+    url, _, run_id = (url, "", "") if is_folder else url.partition("#")
     if run_id:
         from .collection import CollectedRun
 

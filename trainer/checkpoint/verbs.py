@@ -16,6 +16,7 @@ from .export import export_safetensors
 from .frames import BadBlock
 from .layout import generations
 from .local_store import LocalStore
+from .manifest import BadManifest
 from .retention import GRACE_S, Retention, sweep, unpin
 from .retention import pin as pin_one
 from .rotate import rotate as rotate_all
@@ -76,9 +77,7 @@ def verify(asked: Namespace) -> Answer:
 def export(asked: Namespace) -> Answer:
     """Write the weights of one checkpoint."""
     store = _there(asked.store)[0]
-    number = asked.generation or max(generations(store), default=None)
-    if number is None:
-        raise NoSuchCheckpoint(f"{store.url} holds no checkpoint.", fix="Name another store.")
+    number = _present(store, None if asked.generation is None else [asked.generation])[0]
     done = _checked(lambda: export_safetensors(store, number, asked.hf, keyring=Keyring.read(asked.key_ref)))
     lines = [f"Wrote {done.tensors} tensors of generation {number}, {done.bytes:,} bytes, to {done.folder}."]
     return {"generation": number, **asdict(done)}, lines, 0
@@ -103,8 +102,7 @@ def gc(asked: Namespace) -> Answer:
 def migrate(asked: Namespace) -> Answer:
     """Copy a run into another store."""
     source, destination = _there(asked.source)[0], open_store(asked.destination)
-    if not generations(source):
-        raise NoSuchCheckpoint(f"{source.url} holds no checkpoint.", fix="Name another store.")
+    _present(source, asked.generation)
     keyring = Keyring.read(asked.key_ref)
     return _moved(
         _checked(lambda: migrate_all(source, destination, keyring=keyring, only=asked.generation)),
@@ -142,7 +140,8 @@ def rotate(asked: Namespace) -> Answer:
     keyring = Keyring.read(asked.key_ref)
     if keyring is None:
         raise Usage("No keyring was named.", fix="Pass --key-ref file:PATH, the newest key last.")
-    done = rotate_all(_there(asked.store)[0], keyring)
+    store = _there(asked.store)[0]
+    done = _checked(lambda: rotate_all(store, keyring))
     answer = {"rotated": done, "key_id": keyring.newest[0]}
     return answer, [f"{len(done)} checkpoints are wrapped with key {keyring.newest[0]} now."], 0
 
@@ -156,12 +155,26 @@ def _there(*urls: str) -> list[Store]:
     return stores
 
 
+def _present(store: Store, wanted: list[int] | None) -> list[int]:
+    """Return the wanted generations, or all that there are, the newest first."""
+    found = generations(store)
+    if not found:
+        raise NoSuchCheckpoint(f"{store.url} holds no checkpoint.", fix="Name another store.")
+    absent = [each for each in wanted or [] if each not in found]
+    if absent:
+        raise NoSuchCheckpoint(
+            f"{store.url} holds no generation {absent[0]}.", fix="Type lowtide ckpt ls STORE."
+        )
+    return found if wanted is None else wanted
+
+
 def _checked(act: Callable[[], T]) -> T:
     """Do it; a block that is not right is a failed check."""
     try:
         return act()
-    except (BadBlock, Absent) as bad:
-        raise CheckFailed(f"{bad}.", fix="Type lowtide ckpt verify STORE; take another checkpoint.") from None
+    except (BadBlock, BadManifest, Absent) as bad:
+        seen = bad.seen if isinstance(bad, BadManifest) else f"{bad}."
+        raise CheckFailed(seen, fix="Type lowtide ckpt verify STORE; take another checkpoint.") from None
 
 
 def _moved(moved: list[Moved], where: Store) -> Answer:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from trainer.adamw import AdamW
 from trainer.checkpoint import frames
 from trainer.checkpoint.arena import Arena
 from trainer.checkpoint.capture import TrainingState, copy
@@ -408,6 +409,12 @@ def test_a_rotated_key_reads_the_old_and_seals_the_new(store, state):
     assert read_root(store, 2, Keyring([bytes(32)])).manifest.step == 9  # The old key is not needed for it.
 
 
+def test_a_key_that_was_rotated_away_and_back_is_the_newest():
+    other = bytes(32)
+    assert Keyring([KEY, other, KEY]).newest == Keyring([KEY]).newest
+    assert Keyring([KEY, other]).newest == Keyring([other]).newest
+
+
 def test_a_light_save_is_taken_only_where_the_plan_allows_it(store, state, keyring):
     saver = a_saver(store, keyring)
     commit(saver, state, 7)
@@ -443,3 +450,36 @@ def test_light_saves_after_the_first_are_deltas_and_come_back(root, store, keyri
     assert torch.equal(state.model.weight, (weights + 3e-5).bfloat16().float())
     flip(file_of(root, "blob", 1), -1)  # The keyframe's: the deltas are lost with it.
     assert not any(row.valid for row in list_checkpoints(store, keyring))
+
+
+@pytest.mark.parametrize("kind", [AdamW, torch.optim.SGD, torch.optim.Adagrad])
+def test_a_light_save_taken_after_a_damaged_full_one_starts_from_a_fresh_optimizer(
+    root, store, keyring, kind, monkeypatch
+):
+    monkeypatch.setattr(frames, "BLOCK_BYTES", 1 << 16)
+
+    def a_training():
+        torch.manual_seed(0)
+        model = torch.nn.Linear(200, 200)
+        return a_state(model, optimizer=kind(model) if kind is AdamW else kind(model.parameters(), lr=0.1))
+
+    def moments(state):
+        return state.gather()[0]["optimizer"], [
+            each.clone() for name, each in state.gather()[1].items if name.startswith("optimizer.")
+        ]
+
+    state, saver = a_training(), a_saver(store, keyring)
+    for step, rung in ((1, "bf16_weights"), (2, "exact")):
+        state.model(torch.ones(200)).sum().backward()
+        state.parts["optimizer"].step()
+        captured = state.capture(step, arena := Arena(), rung)
+        copy(captured)
+        save = order(captured, saver, state, "W" if step == 1 else "F")
+        saver.commit(save.save_id, (saver.write(save, arena.memory[: captured.bytes]),))
+    flip(file_of(root, "blob", 2), -1000)
+    begun = a_training()
+    tree, fresh = moments(begun)
+    found = restore([store], begun, Alone(), run_id="run-1", keyring=keyring, allow_inexact=True)
+    assert found.manifest.step == 1
+    assert moments(begun)[0] == tree
+    assert all(torch.equal(one, two) for one, two in zip(moments(begun)[1], fresh, strict=True))

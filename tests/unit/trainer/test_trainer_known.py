@@ -51,6 +51,19 @@ def test_an_empty_folder_is_a_new_machines_and_an_empty_bucket_is_not_right(tmp_
         refuse_rolled_back([bucket], {bucket.url: 7})
 
 
+def test_a_folder_of_another_machine_is_accepted_where_a_further_store_holds_the_rest(tmp_path):
+    store, bucket = holding(str(tmp_path / "run"), 1), holding("memory://has-the-rest", 1, 7)
+    refuse_rolled_back([store, bucket], {store.url: 7, bucket.url: 7})
+    with pytest.raises(RolledBack, match="held generation 8"):  # Nobody shows it.
+        refuse_rolled_back([store, bucket], {store.url: 8, bucket.url: 7})
+
+
+def test_a_bucket_that_shows_only_older_ones_is_refused_whatever_a_folder_holds(tmp_path):
+    store, bucket = holding(str(tmp_path / "run"), 7), holding("memory://older", 5)
+    with pytest.raises(RolledBack, match="memory://older held generation 7"):
+        refuse_rolled_back([store, bucket], {store.url: 7, bucket.url: 7})
+
+
 def test_what_was_put_aside_counts_as_shown(tmp_path):
     store = holding(str(tmp_path / "run"), 5)
     store.create("quarantine/000000007.json", b"{}")

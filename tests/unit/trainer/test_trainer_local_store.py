@@ -132,3 +132,25 @@ def test_a_lease_that_says_nothing_stops_everybody(tmp_path, content):
     store.create("lease.json", content)
     with pytest.raises(StoreTrouble):
         refuse_zombie(store, 1)
+
+
+@pytest.mark.parametrize("kind", [errno.ESTALE, errno.EIO, errno.EACCES])
+def test_a_folder_that_cannot_be_listed_is_trouble_and_not_empty(tmp_path, monkeypatch, kind):
+    store = LocalStore(tmp_path)
+    store.create("manifests/000000001.json", b"{}")
+    scandir = os.scandir
+
+    def failing(path="."):
+        if str(path).endswith("manifests"):
+            raise OSError(kind, os.strerror(kind), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    for prefix in ("manifests/", ""):  # Itself, or below what is listed.
+        with pytest.raises(StoreTrouble, match=os.strerror(kind)):
+            store.list(prefix)
+
+
+def test_a_folder_that_is_absent_or_no_folder_lists_nothing(tmp_path):
+    (tmp_path / "blobs").write_bytes(b"")
+    assert [*LocalStore(tmp_path).list("manifests/"), *LocalStore(tmp_path).list("blobs/")] == []

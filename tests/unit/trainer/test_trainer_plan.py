@@ -104,3 +104,30 @@ def test_the_doors_load_the_standard_library_alone():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def read_with(example, tmp_path, **stores):
+    example["stores"] |= stores
+    (tmp_path / "plan.json").write_text(json.dumps(example))
+    return Plan.read(tmp_path / "plan.json").stores
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("/data/run", "/data/run"),
+        ("run", "run"),
+        ("file:///data/my%20run", "/data/my run"),
+        ("~/run", "/home/somebody/run"),
+    ],
+)
+def test_the_folder_of_a_plan_is_a_plain_path(example, tmp_path, monkeypatch, written, plain):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert read_with(example, tmp_path, local_dir=written).local_dir == plain
+
+
+def test_a_bucket_for_a_folder_and_an_empty_replica_are_refused(example, tmp_path):
+    with pytest.raises(PlanError, match="s3://bucket/run; it must be a folder of this machine"):
+        read_with(example, tmp_path, local_dir="s3://bucket/run")
+    with pytest.raises(PlanError, match="replica_urls has an empty address"):
+        read_with(example, tmp_path, local_dir="run", replica_urls=[""])
