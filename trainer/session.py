@@ -33,7 +33,7 @@ from .clock import Clock
 from .errors import TrainerError
 from .jump import JumpWatch, read_clocks
 from .known import newest_by_store
-from .leaving import StoppedOnPurpose, Words, patience_s
+from .leaving import StoppedOnPurpose, Words, wait_for_copies
 from .notice import NoticeWatch
 from .orders import Orders, token_of
 from .plan import Plan
@@ -135,7 +135,7 @@ class SpotSession:
         """Yield the numbers of the steps still to do, counted from 0, up to `total` in all.
 
         Whether `total` is what this loop will make, and not only the most, is for the run log: the
-        advisor works out from it what is left.
+        advisor works out from it what is left. After the last step the state is saved.
         """
         self._total = total
         if planned:
@@ -149,6 +149,8 @@ class SpotSession:
                 raise TrainerError(
                     "A step went by without a tick.", fix="Call session.tick(...) in each step."
                 )
+        self._save()  # What comes after the loop, such as an evaluation, may be cut off.
+        self._phase.set("step", self.step)
 
     def tick(self, *, loss: float | torch.Tensor, tokens: int) -> None:
         """Say that a step was completed: the safe point, where saves are made and orders obeyed.
@@ -175,9 +177,7 @@ class SpotSession:
         order = self._orders.agree(self.step, is_busy=self._keeper.is_busy, news=self._keeper.news())
         self._keeper.hear(order["news"])
         if order["notice"] is not None:
-            left_s = self._notice.left_s
-            assumed_s = self._plan.notice.assumed_s if left_s is None else left_s
-            self._log.write("notice", source=order["notice"], assumed_s=assumed_s)
+            self._words.noticed(order["notice"], self._notice.left_s)
             self._leave_in_a_hurry()
         if order["stop"]:
             self._save()
@@ -236,11 +236,13 @@ class SpotSession:
                 error = error or trouble
                 raise
             finally:
+                cut, left_s = wait_for_copies(self._keeper, self._notice, self._words, error)
+                fenced = self._keeper.close(within_s=left_s)
                 self._notice.disarm()
-                fenced = self._keeper.close(within_s=patience_s(error, self._notice.left_s, self._plan))
                 is_news = error is None or isinstance(error, StoppedOnPurpose)
-                error = fenced if fenced is not None and is_news else error
+                news = (fenced or cut) if is_news else None
+                error = news or error
                 self._words.ended(error, self.step, self._model)
                 self._phase.set("done", self.step)
-            if fenced is not None and error is fenced:
-                raise fenced
+            if news is not None:
+                raise news

@@ -1,0 +1,95 @@
+"""What comes after the last step, and loops of other kinds: notices are obeyed there too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+
+from trainer.checkpoint import saving
+from trainer.checkpoint.stores import open_store
+from trainer.checkpoint.verify import list_checkpoints
+from trainer.runlog import read_spool
+from trainer.session import SpotSession
+
+
+@pytest.fixture
+def session_of():
+    """Make a session on one weight, with a node's own notices."""
+
+    def make(plan, **parts):
+        model = torch.nn.Linear(1, 1)
+        return SpotSession(plan, model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), **parts)
+
+    return make
+
+
+@pytest.fixture
+def steps_saved(tmp_path):
+    return lambda: [row.step for row in list_checkpoints(open_store(str(tmp_path / "checkpoints")))]
+
+
+@pytest.fixture
+def events(tmp_path):
+    def read(kind):
+        found = read_spool(tmp_path / "checkpoints" / "spool" / "attempt-1-node-0.jsonl")
+        return [event for event in found if event["event"] == kind]
+
+    return read
+
+
+def test_the_last_step_is_saved_before_what_comes_after_the_loop_and_only_once(
+    session_of, make_plan, steps_saved, events
+):
+    with session_of(make_plan()) as session:
+        for _ in session.steps(3):
+            session.tick(loss=0.0, tokens=1)
+        assert steps_saved() == [3]  # An evaluation may be cut off here.
+    assert steps_saved() == [3]
+    assert [event["step"] for event in events("committed")] == [3]
+
+
+class Owing:
+    """Copies that are made as soon as a notice was sent, or never."""
+
+    def __init__(self, monkeypatch, *, are_made):
+        self.is_sent, self._are_made = threading.Event(), are_made
+        monkeypatch.setattr(saving.Saving, "drain", self.drain)
+
+    def drain(self, within_s):
+        if not self.is_sent.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+            self.is_sent.set()
+            return False
+        return self._are_made or bool(threading.Event().wait(within_s))
+
+
+@pytest.fixture
+def train_owing(session_of, make_plan):
+    def train(notice_s=0.8):
+        plan = make_plan()
+        plan = replace(plan, notice=replace(plan.notice, assumed_s=notice_s, nominal_s=notice_s))
+        with session_of(plan) as session:
+            for _ in session.steps(2):
+                session.tick(loss=0.0, tokens=1)
+
+    return train
+
+
+def test_a_notice_while_copies_are_waited_for_ends_the_wait_with_75(train_owing, monkeypatch, events):
+    Owing(monkeypatch, are_made=False)
+    with pytest.raises(SystemExit) as left:
+        train_owing()  # 0.8 s less twice a quarter: 0.4 s are waited, of an hour.
+    assert left.value.code == 75
+    assert [event["source"] for event in events("notice")] == ["SIGTERM"]
+    assert events("ended")[0]["reason"] == "preempted"
+
+
+def test_copies_that_are_made_within_the_notice_end_a_run_as_done(train_owing, monkeypatch, events):
+    Owing(monkeypatch, are_made=True)
+    train_owing()
+    assert events("ended")[0]["reason"] == "done"
