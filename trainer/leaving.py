@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import Literal
 
 import torch
 
+from .checkpoint.ladder import Choice
 from .checkpoint.saving import Saving
 from .checkpoint.weights import weights_sha256
 from .errors import TrainerError
@@ -68,6 +70,12 @@ def wait_for_copies(
             words.noticed(source, notice.left_s)
             until = min(until, time.monotonic() + patience_s(cut, notice.left_s, words.plan))
     return cut if error is None else None, LEAST_S
+
+
+def say_choice(choice: Choice) -> None:
+    """Say what was saved within a notice."""
+    what = {None: "nothing is saved", "flush": "nothing new is saved"}.get(choice.rung, "saved")
+    print(f"lowtide-run: {what}: {choice.reason}", file=sys.stderr)
 
 
 class Words:

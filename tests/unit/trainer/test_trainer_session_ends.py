@@ -93,3 +93,29 @@ def test_copies_that_are_made_within_the_notice_end_a_run_as_done(train_owing, m
     Owing(monkeypatch, are_made=True)
     train_owing()
     assert events("ended")[0]["reason"] == "done"
+
+
+def test_a_loop_that_ticks_without_asking_for_steps_is_saved_by_its_cadence(
+    session_of, make_plan, steps_saved, events
+):
+    with session_of(make_plan(full_every_s=1e-9)) as session:
+        for _ in range(session.step, 3):
+            session.tick(loss=0.0, tokens=1)
+        assert steps_saved() == [3, 2, 1]
+    first = events("step")[0]
+    assert first["seconds"] < 60  # Since the session was entered, not since the machine was started.
+    assert events("planned") == []
+
+
+@pytest.mark.parametrize("asks_for_steps", [False, True])
+def test_a_loop_without_a_known_end_hears_notices(session_of, make_plan, steps_saved, asks_for_steps):
+    def train():
+        with session_of(make_plan()) as session:
+            for step in session.steps(None) if asks_for_steps else range(9):
+                if step == 1:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                session.tick(loss=0.0, tokens=1)
+
+    with pytest.raises(SystemExit):
+        train()
+    assert steps_saved() == [2]
