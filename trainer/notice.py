@@ -82,12 +82,24 @@ class NoticeWatch:
             for end in self._pipe:
                 os.close(end)
             self._pipe = None
+        ends = signal.SIG_DFL
+        self._former = {each: ends if handler is None else handler for each, handler in self._former.items()}
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Put the former handlers back, where nobody has put another in the place of ours meanwhile."""
         for each, handler in self._former.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+            if handler is not None and signal.getsignal(each) == self._hear:  # None: not of Python's making.
+                signal.signal(each, handler)
         self._former = {}
 
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        """Remember a signal, then do what whoever had it before does; a default action would end us."""
         self.hear(signal.Signals(number).name)
+        former = self._former.get(signal.Signals(number))
+        if callable(former):
+            with suppress(SystemExit):  # To leave is what comes next, at a safe point.
+                former(number, frame)
 
     def retake(self) -> None:
         """Take the signals again, where a framework has put its own handlers in the place of ours."""
@@ -211,6 +223,4 @@ class NoticeWatch:
             pipe, self._pipe = self._pipe, None
             for end in pipe:
                 os.close(end)
-        for each, handler in self._former.items():
-            signal.signal(each, handler)
-        self._former = {}
+        self._give_back()

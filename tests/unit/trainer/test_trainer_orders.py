@@ -117,6 +117,47 @@ def test_a_signal_is_remembered_and_the_first_one_counts(number):
     assert signal.getsignal(number) is former
 
 
+@pytest.fixture
+def give_back_usr1():
+    former = signal.getsignal(signal.SIGUSR1)
+    yield
+    signal.signal(signal.SIGUSR1, former)
+
+
+@pytest.mark.usefixtures("give_back_usr1")
+def test_a_handler_of_ones_own_is_called_after_the_signal_was_noted_and_may_not_end_the_step():
+    heard = []
+
+    def leave(number, _frame):
+        heard.append((watch.heard(), number))
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGUSR1, leave)
+    watch = NoticeWatch()
+    watch.listen()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert heard == [("SIGUSR1", signal.SIGUSR1)]
+    watch.close()
+    assert signal.getsignal(signal.SIGUSR1) is leave
+
+
+@pytest.mark.usefixtures("give_back_usr1")
+def test_a_handler_that_was_set_while_we_listened_stays():
+    watch = NoticeWatch()
+    watch.listen()
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    watch.close()
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("give_back_usr1")
+def test_a_handler_that_is_not_of_pythons_making_is_not_put_back_by_python():
+    watch = NoticeWatch()
+    watch.listen()
+    watch._former[signal.SIGUSR1] = None  # As `signal.signal` returns it.
+    watch.close()
+
+
 def test_a_file_that_appears_is_a_notice(tmp_path):
     watch = NoticeWatch(tmp_path / "notice")
     assert watch.heard() is None
