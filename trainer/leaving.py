@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -95,6 +95,12 @@ class Words:
             pid=os.getpid(),
         )
 
+    def stepped(self, step: int, seconds: float, loss: Any, tokens: Any) -> None:
+        """A step was completed; numbers may be torch's or numpy's."""
+        self._log.write(
+            "step", step=step, seconds=seconds, loss=float(_plain(loss)), tokens=_whole(_plain(tokens))
+        )
+
     def noticed(self, source: str, left_s: float | None) -> None:
         """A notice is obeyed."""
         assumed_s = self.plan.notice.assumed_s if left_s is None else left_s
@@ -114,3 +120,13 @@ class Words:
     def cut_off(self, step: int) -> None:
         """The notice was over before a safe point came; called from another thread."""
         self._log.write("ended", reason="preempted", exit_code=STOPPED, step=step, weights_sha256=None)
+
+
+def _plain(number: Any) -> Any:
+    """Return Python's own number, on the CPU, of a scalar of torch or numpy."""
+    return number.item() if hasattr(number, "item") else number
+
+
+def _whole(number: Any) -> Any:
+    """Return 512 for 512.0; anything else as it is, for the run log to refuse."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, SupportsFloat
 
 import torch
 
@@ -59,6 +59,7 @@ class SpotSession:
 
     Raises:
         PlanError: The plan has expired, or asks for what this trainer does not do.
+        NotCapturable: `config` is not plain JSON.
     """
 
     def __init__(
@@ -85,20 +86,19 @@ class SpotSession:
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
         self._phase = phase or Phase(phase_path(*where))
         self._model = model
-        state = TrainingState(
+        self._state = TrainingState(
             model=model,
             parts={"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler},
             config=config or {},
             rank=self._ranks.rank,
             world_size=self._ranks.world_size,
         )
-        self._keeper = Keeper(plan, state, self._log, self._ranks)
+        self._keeper = Keeper(plan, self._state, self._log, self._ranks)
         self._overlaps = plan.checkpoint.asynchronous and join_before(optimizer, self._keeper.join)
         self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
         self._orders = Orders(plan, self._clock, self._ranks, self._notice, self._cadence)
-        self._words = Words(plan, self._log)
-        self._jumps = JumpWatch(read_clocks())
+        self._words, self._jumps = Words(plan, self._log), JumpWatch(read_clocks())
         self._total = math.inf  # Steps in all; a loop that does not ask `steps` has no known end.
         self._step_began, self._began = 0.0, 0
         self.step = 0  # Steps completed.
@@ -154,22 +154,24 @@ class SpotSession:
         self._save()  # What comes after the loop, such as an evaluation, may be cut off.
         self._phase.set("step", self.step)
 
-    def tick(self, *, loss: float | torch.Tensor, tokens: int) -> None:
+    def tick(self, *, loss: SupportsFloat, tokens: SupportsFloat) -> None:
         """Say that a step was completed: the safe point, where saves are made and orders obeyed.
 
         A loop that does not ask `steps` begins at `session.step`, and ticks all the same.
 
         Raises:
             StoppedOnPurpose: A notice or a directive came; the state is committed.
+            NotCapturable: At the first step, where a part has what no checkpoint holds.
             FencedOut: A newer attempt has taken over.
         """
         seconds = time.perf_counter() - self._step_began
         self.step += 1
-        value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
-        self._log.write("step", step=self.step, seconds=seconds, loss=value, tokens=tokens)
+        self._words.stepped(self.step, seconds, loss, tokens)
         self._cadence.worked(seconds)
-        if self.step == self._began + 1 and self._plan.checkpoint.asynchronous:
-            self._keeper.warm()  # Now the optimizer has its state, and nothing is due yet.
+        if self.step == self._began + 1:
+            self._state.gather()  # What cannot be saved is refused now, not at the first save.
+            if self._plan.checkpoint.asynchronous:
+                self._keeper.warm()  # Now the optimizer has its state, and nothing is due yet.
         self._obey()
         self._step_began = time.perf_counter()
 
@@ -242,8 +244,7 @@ class SpotSession:
                 self._notice.disarm()
                 is_news = error is None or isinstance(error, StoppedOnPurpose)
                 news = (fenced or cut) if is_news else None
-                error = news or error
-                self._words.ended(error, self.step, self._model)
+                self._words.ended(news or error, self.step, self._model)
                 self._phase.set("done", self.step)
             if news is not None:
                 raise news

@@ -6,14 +6,18 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from trainer.checkpoint import saving
 from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.verify import list_checkpoints
-from trainer.runlog import read_spool
+from trainer.errors import EventError, NotCapturable
+from trainer.leaving import Words
+from trainer.runlog import RunLog, read_spool
 from trainer.session import SpotSession
 
 
@@ -119,3 +123,59 @@ def test_a_loop_without_a_known_end_hears_notices(session_of, make_plan, steps_s
     with pytest.raises(SystemExit):
         train()
     assert steps_saved() == [2]
+
+
+@pytest.mark.parametrize("tokens", [np.int64(512), 512.0, torch.tensor(512), np.array(512)])
+@pytest.mark.parametrize("loss", [0.5, np.float32(0.5), torch.tensor(0.5), np.array(0.5)])
+def test_numbers_of_a_step_may_be_of_torch_or_numpy(tmp_path, make_plan, tokens, loss):
+    log = RunLog(tmp_path, "run", 1, "0")
+    Words(make_plan(), log).stepped(1, 0.1, loss, tokens)
+    (event,) = read_spool(log.path)
+    assert (event["loss"], event["tokens"]) == (0.5, 512)
+
+
+@pytest.mark.parametrize("tokens", [512.5, float("nan"), "512", None])
+def test_tokens_that_are_no_whole_number_are_refused_by_name(tmp_path, make_plan, tokens):
+    with pytest.raises(EventError, match=r"step\.tokens"):
+        Words(make_plan(), RunLog(tmp_path, "run", 1, "0")).stepped(1, 0.1, 0.5, tokens)
+
+
+@pytest.mark.parametrize("value", [Path("/data"), float("inf"), {"deep": [float("nan")]}, np.int64(1)])
+def test_a_config_that_is_not_json_is_refused_at_once_and_by_its_key(session_of, make_plan, value):
+    with pytest.raises(NotCapturable, match=r"config\.clip"):
+        session_of(make_plan(), config={"seed": 1, "clip": value})
+
+
+class At:
+    """A data cursor."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def state_dict(self):
+        return {"at": self.at}
+
+    def load_state_dict(self, state_dict):
+        self.at = state_dict["at"]
+
+
+def test_a_data_cursor_may_count_in_numpy(session_of, make_plan):
+    for attempt, at in ((1, np.int64(5)), (2, np.int64(0))):
+        cursor = At(at)
+        with session_of(make_plan(attempt=attempt), data=cursor) as session:
+            for _ in session.steps(1):
+                session.tick(loss=0.0, tokens=1)
+    assert cursor.at == 5
+
+
+def test_what_cannot_be_saved_is_refused_at_the_first_step(session_of, make_plan):
+    session = session_of(make_plan(), data=At(np.arange(5)))
+
+    def train():
+        with session:
+            for _ in session.steps(30):
+                session.tick(loss=0.0, tokens=1)
+
+    with pytest.raises(NotCapturable, match=r"data\.at is a ndarray"):
+        train()
+    assert session.step == 1
