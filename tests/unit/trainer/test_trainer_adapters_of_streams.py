@@ -1,4 +1,4 @@
-"""Adapters under loops whose length nobody knows, streams and endless epochs; the frameworks are stand-ins."""
+"""Adapters under loops whose length nobody knows, streams and endless epochs; frameworks are stand-ins."""
 
 from __future__ import annotations
 

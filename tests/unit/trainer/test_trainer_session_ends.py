@@ -179,3 +179,13 @@ def test_what_cannot_be_saved_is_refused_at_the_first_step(session_of, make_plan
     with pytest.raises(NotCapturable, match=r"data\.at is a ndarray"):
         train()
     assert session.step == 1
+
+
+def test_a_part_that_the_checkpoint_does_not_have_is_named(session_of, make_plan, capsys):
+    for attempt, parts in ((1, {"scaler": At(1)}), (2, {"scaler": At(1), "data": At(7)})):
+        with session_of(make_plan(attempt=attempt), **parts) as session:
+            for _ in session.steps(2 * attempt):
+                session.tick(loss=0.0, tokens=1)
+    said = capsys.readouterr().err
+    assert said.count("the checkpoint has no data: it begins anew") == 1
+    assert "no scaler" not in said
