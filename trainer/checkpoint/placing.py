@@ -105,9 +105,7 @@ def _load(state: TrainingState, header: dict[str, Any], targets: Targets, *, is_
         if name in whole:
             part.load_state_dict(whole[name])
         elif name not in header["state"] and state.rank == 0:
-            print(
-                f"lowtide-run: the checkpoint has no {name}: it begins anew, the steps go on", file=sys.stderr
-            )
+            print(f"lowtide-run: the checkpoint has no {name}: it begins anew, steps go on", file=sys.stderr)
     if is_own:
         set_random_state(whole["random"])
 
