@@ -10,6 +10,7 @@ A process that alone was stopped (SIGSTOP) sees no gap between clocks, but a lon
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 
@@ -61,3 +62,10 @@ class JumpWatch:
         if self._longest_s is not None and ran_s >= self._longest_s:
             return ran_s
         return None
+
+    def has_slept(self) -> bool:
+        """Look at the clocks of this machine; say so where it was away."""
+        slept_s = self.slept_s(read_clocks())
+        if slept_s is not None:
+            print(f"lowtide-run: this machine was away for {slept_s:.0f} s", file=sys.stderr)
+        return slept_s is not None

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from weakref import WeakSet
 
 from .notice_clouds import Source
-from .spool import read_notice
+from .spool import identity_of, is_left_over, read_notice
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 STOPPED = 75
@@ -46,11 +46,13 @@ class NoticeWatch:
     """Remembers the first warning, and when the machine goes.
 
     Args:
-        file: A file whose appearance is a warning too: see `spool.write_notice`.
+        file: A file whose appearance is a warning too: see `spool.write_notice`. One left over from a former
+            start is none.
     """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
+        self._left_over = identity_of(file) if file is not None and is_left_over(file) else None
         self._source: str | None = None
         self._heard_at, self._gone_at, self._stop_at = 0.0, float("inf"), float("inf")  # Monotonic.
         self._is_told = False  # The deadline was named, not assumed.
@@ -82,12 +84,24 @@ class NoticeWatch:
             for end in self._pipe:
                 os.close(end)
             self._pipe = None
+        ends = signal.SIG_DFL
+        self._former = {each: ends if handler is None else handler for each, handler in self._former.items()}
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Put the former handlers back, where nobody has put another in the place of ours meanwhile."""
         for each, handler in self._former.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+            if handler is not None and signal.getsignal(each) == self._hear:  # None: not of Python's making.
+                signal.signal(each, handler)
         self._former = {}
 
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        """Remember a signal, then do what whoever had it before does; a default action would end us."""
         self.hear(signal.Signals(number).name)
+        former = self._former.get(signal.Signals(number))
+        if callable(former):
+            with suppress(SystemExit):  # To leave is what comes next, at a safe point.
+                former(number, frame)
 
     def retake(self) -> None:
         """Take the signals again, where a framework has put its own handlers in the place of ours."""
@@ -163,8 +177,9 @@ class NoticeWatch:
 
     def heard(self) -> str | None:
         """Return where a warning came from (`SIGTERM`, `aws instance-action`, `file`), or None."""
-        if self._source is None and self._file is not None and self._file.exists():
-            self.hear(*read_notice(self._file))
+        file = None if self._source is not None else self._file
+        if file is not None and identity_of(file) not in (None, self._left_over):
+            self.hear(*read_notice(file))
         return self._source
 
     def take_hint(self) -> str | None:
@@ -211,6 +226,4 @@ class NoticeWatch:
             pipe, self._pipe = self._pipe, None
             for end in pipe:
                 os.close(end)
-        for each, handler in self._former.items():
-            signal.signal(each, handler)
-        self._former = {}
+        self._give_back()

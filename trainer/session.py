@@ -14,13 +14,14 @@ A notice or a directive ends it between two steps: saved, committed, and SystemE
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, SupportsFloat
 
 import torch
 
@@ -33,7 +34,7 @@ from .clock import Clock
 from .errors import TrainerError
 from .jump import JumpWatch, read_clocks
 from .known import newest_by_store
-from .leaving import StoppedOnPurpose, Words, patience_s
+from .leaving import StoppedOnPurpose, Words, say_choice, wait_for_copies
 from .notice import NoticeWatch
 from .orders import Orders, token_of
 from .plan import Plan
@@ -58,6 +59,7 @@ class SpotSession:
 
     Raises:
         PlanError: The plan has expired, or asks for what this trainer does not do.
+        NotCapturable: `config` is not plain JSON.
     """
 
     def __init__(
@@ -84,21 +86,20 @@ class SpotSession:
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
         self._phase = phase or Phase(phase_path(*where))
         self._model = model
-        state = TrainingState(
+        self._state = TrainingState(
             model=model,
             parts={"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler},
             config=config or {},
             rank=self._ranks.rank,
             world_size=self._ranks.world_size,
         )
-        self._keeper = Keeper(plan, state, self._log, self._ranks)
+        self._keeper = Keeper(plan, self._state, self._log, self._ranks)
         self._overlaps = plan.checkpoint.asynchronous and join_before(optimizer, self._keeper.join)
         self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
         self._orders = Orders(plan, self._clock, self._ranks, self._notice, self._cadence)
-        self._words = Words(plan, self._log)
-        self._jumps = JumpWatch(read_clocks())
-        self._total = 0
+        self._words, self._jumps = Words(plan, self._log), JumpWatch(read_clocks())
+        self._total = math.inf  # Steps in all; a loop that does not ask `steps` has no known end.
         self._step_began, self._began = 0.0, 0
         self.step = 0  # Steps completed.
         self.is_inexact = False  # Restored from less than all: warm the learning rate up anew.
@@ -113,6 +114,7 @@ class SpotSession:
             self._orders.talk_to_service(self._log, self._open)
             self._words.started(self._ranks.world_size)
             self._restore()
+            self._step_began = time.perf_counter()
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -131,17 +133,17 @@ class SpotSession:
             self.step, self.is_inexact = found.manifest.step, not found.manifest.exact
             self._began = self.step
 
-    def steps(self, total: int, *, planned: bool = True) -> Iterator[int]:
-        """Yield the numbers of the steps still to do, counted from 0, up to `total` in all.
+    def steps(self, total: int | None, *, planned: bool = True) -> Iterator[int]:
+        """Yield the numbers of the steps still to do, counted from 0, up to `total` in all; None has no end.
 
         Whether `total` is what this loop will make, and not only the most, is for the run log: the
-        advisor works out from it what is left.
+        advisor works out from it what is left. After the last step the state is saved.
         """
-        self._total = total
-        if planned:
+        self._total = math.inf if total is None else total
+        if planned and total is not None:
             self._log.write("planned", steps=total)
         self._obey()  # What was heard while booting and restoring.
-        while self.step < total:
+        while self.step < self._total:
             self._phase.set("step", self.step)
             step, self._step_began = self.step, time.perf_counter()
             yield step
@@ -149,22 +151,29 @@ class SpotSession:
                 raise TrainerError(
                     "A step went by without a tick.", fix="Call session.tick(...) in each step."
                 )
+        self._save()  # What comes after the loop, such as an evaluation, may be cut off.
+        self._phase.set("step", self.step)
 
-    def tick(self, *, loss: float | torch.Tensor, tokens: int) -> None:
+    def tick(self, *, loss: SupportsFloat, tokens: SupportsFloat) -> None:
         """Say that a step was completed: the safe point, where saves are made and orders obeyed.
+
+        A loop that does not ask `steps` begins at `session.step`, and ticks all the same.
 
         Raises:
             StoppedOnPurpose: A notice or a directive came; the state is committed.
+            NotCapturable: At the first step, where a part has what no checkpoint holds.
             FencedOut: A newer attempt has taken over.
         """
         seconds = time.perf_counter() - self._step_began
         self.step += 1
-        value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
-        self._log.write("step", step=self.step, seconds=seconds, loss=value, tokens=tokens)
+        self._words.stepped(self.step, seconds, loss, tokens)
         self._cadence.worked(seconds)
-        if self.step == self._began + 1 and self._plan.checkpoint.asynchronous:
-            self._keeper.warm()  # Now the optimizer has its state, and nothing is due yet.
+        if self.step == self._began + 1:
+            self._state.gather()  # What cannot be saved is refused now, not at the first save.
+            if self._plan.checkpoint.asynchronous:
+                self._keeper.warm()  # Now the optimizer has its state, and nothing is due yet.
         self._obey()
+        self._step_began = time.perf_counter()
 
     def _obey(self) -> None:
         """Do what rank 0 says is to be done now; every rank does the same at the same step."""
@@ -175,9 +184,7 @@ class SpotSession:
         order = self._orders.agree(self.step, is_busy=self._keeper.is_busy, news=self._keeper.news())
         self._keeper.hear(order["news"])
         if order["notice"] is not None:
-            left_s = self._notice.left_s
-            assumed_s = self._plan.notice.assumed_s if left_s is None else left_s
-            self._log.write("notice", source=order["notice"], assumed_s=assumed_s)
+            self._words.noticed(order["notice"], self._notice.left_s)
             self._leave_in_a_hurry()
         if order["stop"]:
             self._save()
@@ -187,9 +194,7 @@ class SpotSession:
 
     def _refuse_after_sleep(self) -> None:
         """A machine that slept may have been replaced: ask at once, not only before the next commit."""
-        slept_s = self._jumps.slept_s(read_clocks())
-        if slept_s is not None:
-            print(f"lowtide-run: this machine was away for {slept_s:.0f} s", file=sys.stderr)
+        if self._jumps.has_slept():
             self._keeper.refuse_zombie()
 
     def _leave_in_a_hurry(self) -> NoReturn:
@@ -197,9 +202,7 @@ class SpotSession:
         notice, left_s = self._plan.notice, self._notice.left_s
         self._phase.set("save", self.step)
         assumed_s = notice.assumed_s or notice.nominal_s
-        choice = self._keeper.emergency(self.step, assumed_s if left_s is None else left_s)
-        what = {None: "nothing is saved", "flush": "nothing new is saved"}.get(choice.rung, "saved")
-        print(f"lowtide-run: {what}: {choice.reason}", file=sys.stderr)
+        say_choice(self._keeper.emergency(self.step, assumed_s if left_s is None else left_s))
         raise StoppedOnPurpose("preempted")
 
     def _save_beside(self, tier: Tier) -> None:
@@ -236,11 +239,12 @@ class SpotSession:
                 error = error or trouble
                 raise
             finally:
+                cut, left_s = wait_for_copies(self._keeper, self._notice, self._words, error)
+                fenced = self._keeper.close(within_s=left_s)
                 self._notice.disarm()
-                fenced = self._keeper.close(within_s=patience_s(error, self._notice.left_s, self._plan))
                 is_news = error is None or isinstance(error, StoppedOnPurpose)
-                error = fenced if fenced is not None and is_news else error
-                self._words.ended(error, self.step, self._model)
+                news = (fenced or cut) if is_news else None
+                self._words.ended(news or error, self.step, self._model)
                 self._phase.set("done", self.step)
-            if fenced is not None and error is fenced:
-                raise fenced
+            if news is not None:
+                raise news

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+IMPORTED_AT = time.time()
+WRAPPED_S = 10.0  # A wrapper, such as torchrun, may be up so long before the process that trains.
 
 
 def spool_path(spool_dir: Path | str, attempt: int, node: str) -> Path:
@@ -79,3 +83,37 @@ def read_notice(path: Path | str) -> tuple[str, float | None]:
     if not isinstance(source, str) or not source.isprintable():
         return "file", None
     return source, None if left_s is None else max(0.0, left_s)
+
+
+def identity_of(path: Path | str) -> tuple[int, int] | None:
+    """Return what tells a file from one that is put in its place later; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def is_left_over(path: Path | str) -> bool:
+    """Tell a notice of before from one for this process, which may have come while it was still importing.
+
+    One of before was written earlier than this process and its wrappers began, or names a time that was over.
+    """
+    began_at = process_began_at()
+    try:
+        if os.stat(path).st_mtime < began_at - WRAPPED_S:
+            return True
+        at = json.loads(Path(path).read_bytes())["at"]
+        return at is not None and datetime.fromisoformat(at).timestamp() < began_at
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+
+
+def process_began_at() -> float:
+    """Return the wall time at which this process began, or was importing already where nobody tells."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return IMPORTED_AT
+    return min(IMPORTED_AT, time.time() - age_s)

@@ -6,6 +6,8 @@ obeyed in `end`, which leaves with SystemExit 75 through the foreign loop, as it
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sized
 from typing import Any
 
 import torch
@@ -26,10 +28,10 @@ class Driver:
 
     Args:
         session: Entered already, so that its state is restored.
-        total: Optimizer steps in all.
+        total: Optimizer steps in all; None has no known end.
     """
 
-    def __init__(self, session: SpotSession, total: int) -> None:
+    def __init__(self, session: SpotSession, total: int | None) -> None:
         self._session, self._steps = session, session.steps(total)
         self._in_step = False
 
@@ -43,6 +45,20 @@ class Driver:
         if self._in_step:
             self._in_step = False
             self._session.tick(loss=loss, tokens=tokens)
+
+
+def steps_in_all(estimated: float) -> int | None:
+    """Return how many steps a loop makes in all; None where it has no end, as endless epochs have none."""
+    return int(estimated) if math.isfinite(estimated) else None
+
+
+def steps_per_epoch(loader: Any, *, accumulation: int, most: int) -> int:
+    """Return the optimizer steps of an epoch; of a stream, whose length nobody knows, all there are."""
+    try:
+        batches = len(loader) if isinstance(loader, Sized) else None
+    except TypeError:  # A DataLoader over an IterableDataset has a `__len__` that says so.
+        batches = None
+    return max(1, most if batches is None else -(-batches // accumulation))
 
 
 def ranks_here() -> Ranks:

@@ -23,7 +23,7 @@ from transformers import Trainer, TrainerCallback
 from ..checkpoint.generators import random_state, set_random_state
 from ..plan import Plan
 from ..session import SpotSession
-from .driving import Driver, NotSupported, ranks_here
+from .driving import Driver, NotSupported, ranks_here, steps_per_epoch
 
 PROGRESS = "trainer_state.json"  # Where the Trainer looks for its progress.
 LOGS_KEPT = 1000  # Of its log lines in a checkpoint.
@@ -71,8 +71,8 @@ class SpotCallback(TrainerCallback):  # type: ignore[misc]
         """Put the scheduler back, which the Trainer has just made anew."""
         self._rate.apply()
         self._driver = Driver(self._session, state.max_steps)
-        batches = len(known["train_dataloader"])
-        if self._session.step % max(1, -(-batches // args.gradient_accumulation_steps)):
+        loader, accumulation = known["train_dataloader"], args.gradient_accumulation_steps
+        if self._session.step % steps_per_epoch(loader, accumulation=accumulation, most=state.max_steps):
             self._random = random_state()  # To begin an epoch draws from it; ours is under way.
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:

@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 from ..checkpoint.generators import random_state, set_random_state
 from ..plan import Plan
 from ..session import SpotSession
-from .driving import Driver, NotSupported, ranks_here
+from .driving import Driver, NotSupported, ranks_here, steps_in_all
 
 SHARDING = ("FSDP", "DeepSpeed", "ModelParallel")
 
@@ -62,7 +62,8 @@ class SpotCallback(Callback):  # type: ignore[misc]
             config=self._config, **{"ranks": ranks_here(), **self._options},
         )  # fmt: skip
         self._session = self._open.enter_context(session)
-        self._driver = Driver(session, int(trainer.estimated_stepping_batches))  # Sets the loaders up, too.
+        total = steps_in_all(trainer.estimated_stepping_batches)  # Sets the loaders up, too.
+        self._driver = Driver(session, total)
         progress.place_loaders()
         self._steps = session.step
         self._random = random_state() if session.step else None

@@ -22,7 +22,7 @@ from ..errors import OtherTraining
 from .arena import Arena, TensorSlot, place
 from .generators import random_state
 from .saves import CaptureRung as Rung
-from .tree import Tensors, encode, is_sharded, local_of
+from .tree import Tensors, encode, is_sharded, local_of, refuse_not_json
 
 HEADER_VERSION = 2
 SMALL_ELEMENTS = 1 << 10  # Copied at once: not worth a thread.
@@ -84,6 +84,7 @@ class TrainingState:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        refuse_not_json(config)
         self.model, self.config = model, config
         self.parts = {name: part for name, part in parts.items() if part is not None}
         self.rank, self.world_size = rank, world_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -133,6 +134,8 @@ def _load(state: TrainingState, header: dict[str, Any], targets: Targets, *, is_
     for name, part in state.parts.items():
         if name in whole:
             part.load_state_dict(whole[name])
+        elif name not in header["state"] and state.rank == 0:
+            print(f"lowtide-run: the checkpoint has no {name}: it begins anew, steps go on", file=sys.stderr)
     if is_own:
         set_random_state(whole["random"])
 

@@ -33,6 +33,7 @@ from .replicate import Replicated
 from .saves import CaptureRung, Save
 from .scribe import Scribe
 from .telling import Telling
+from .writing import WriterLost
 
 
 class Saving:
@@ -194,6 +195,13 @@ class Saving:
             self.ledger.committed(done, captured.bytes)
             self._telling.committed(done, captured.bytes, seconds)
             self._scribe.sweep()
+
+    def drain(self, within_s: float) -> bool:
+        """Wait so long for copies; whether all are made. Those of several nodes `close` alone waits for."""
+        try:
+            return self._scribe.is_relayed or self._scribe.writing.drain(within_s)
+        except WriterLost:
+            return True  # Nobody is left to make them.
 
     def close(self, within_s: float = 0.0) -> FencedOut | None:
         """End the writer; a save on its way is finished first, and copies are waited for so long.

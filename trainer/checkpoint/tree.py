@@ -7,10 +7,12 @@ Whatever is neither a tensor nor a plain value is refused by name when saving.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import NotCapturable
@@ -53,6 +55,8 @@ def encode(value: Any, tensors: Tensors, name: str) -> Any:
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {"$float": str(float(value))}
+    if isinstance(value, np.generic) and not isinstance(value.item(), np.generic):
+        return encode(value.item(), tensors, name)
     if isinstance(value, torch.Tensor) and value.layout == torch.strided:
         return {"$tensor": tensors.add(name, value.detach())}
     if isinstance(value, (list, tuple)):
@@ -88,3 +92,15 @@ def decode(value: Any, tensors: list[torch.Tensor]) -> Any:
     if "$float" in value:
         return float(value["$float"])
     return {key: decode(each, tensors) for key, each in value.items()}
+
+
+def refuse_not_json(config: Mapping[str, Any]) -> None:
+    """Raise NotCapturable, by its key, for what does not stand in JSON."""
+    for key, value in config.items():
+        try:
+            json.dumps(value, allow_nan=False, sort_keys=True)
+        except (TypeError, ValueError) as trouble:
+            raise NotCapturable(
+                f"config.{key} cannot be written as JSON: {trouble}.",
+                fix="Give it as a finite number, text, list or dict, such as str(path), or leave it out.",
+            ) from None

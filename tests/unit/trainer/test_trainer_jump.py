@@ -74,7 +74,7 @@ def test_a_session_that_slept_asks_whether_it_is_still_wanted(tmp_path, make_pla
         now = read_clocks()
         return Clocks(monotonic_s=now.monotonic_s, boot_s=now.boot_s + slept["s"], wall_s=now.wall_s)
 
-    monkeypatch.setattr("trainer.session.read_clocks", clocks)
+    monkeypatch.setattr("trainer.jump.read_clocks", clocks)
     model = torch.nn.Linear(2, 2)
     session = SpotSession(make_plan(), model=model, optimizer=torch.optim.AdamW(model.parameters()))
     done = []

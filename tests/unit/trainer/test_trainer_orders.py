@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ from trainer.directive import DirectiveWatch, parse
 from trainer.errors import PlanError, ServiceUnreachable
 from trainer.notice import NoticeWatch
 from trainer.plan import Plan, PlanService
+from trainer.spool import process_began_at, write_notice
 from trainer.start import refuse_start
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "plan.json"
@@ -117,6 +121,47 @@ def test_a_signal_is_remembered_and_the_first_one_counts(number):
     assert signal.getsignal(number) is former
 
 
+@pytest.fixture
+def give_back_usr1():
+    former = signal.getsignal(signal.SIGUSR1)
+    yield
+    signal.signal(signal.SIGUSR1, former)
+
+
+@pytest.mark.usefixtures("give_back_usr1")
+def test_a_handler_of_ones_own_is_called_after_the_signal_was_noted_and_may_not_end_the_step():
+    heard = []
+
+    def leave(number, _frame):
+        heard.append((watch.heard(), number))
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGUSR1, leave)
+    watch = NoticeWatch()
+    watch.listen()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert heard == [("SIGUSR1", signal.SIGUSR1)]
+    watch.close()
+    assert signal.getsignal(signal.SIGUSR1) is leave
+
+
+@pytest.mark.usefixtures("give_back_usr1")
+def test_a_handler_that_was_set_while_we_listened_stays():
+    watch = NoticeWatch()
+    watch.listen()
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    watch.close()
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("give_back_usr1")
+def test_a_handler_that_is_not_of_pythons_making_is_not_put_back_by_python():
+    watch = NoticeWatch()
+    watch.listen()
+    watch._former[signal.SIGUSR1] = None  # As `signal.signal` returns it.
+    watch.close()
+
+
 def test_a_file_that_appears_is_a_notice(tmp_path):
     watch = NoticeWatch(tmp_path / "notice")
     assert watch.heard() is None
@@ -168,3 +213,30 @@ def test_speed_we_cannot_give_is_not_a_reason_to_stay_away(make_plan):
     plan = make_plan()
     refuse_start(replace(plan, checkpoint=replace(plan.checkpoint, asynchronous=True, delta=True)), Clock())
     assert plan.checkpoint.codec == "none"
+
+
+def test_a_notice_left_over_from_a_former_start_is_passed_over_and_the_next_one_is_heard(tmp_path):
+    file = tmp_path / "notice"
+    write_notice(file, "cloud")
+    assert NoticeWatch(file).heard() == "cloud"  # Written since this process began, though before the watch.
+    os.utime(file, (process_began_at() - 60, process_began_at() - 60))
+    watch = NoticeWatch(file)
+    assert watch.heard() is None
+    write_notice(file, "launcher")
+    assert watch.heard() == "launcher"
+
+
+def test_a_notice_for_a_time_that_was_over_before_this_process_began_is_passed_over(tmp_path):
+    over, ahead = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(minutes=1)
+    write_notice(tmp_path / "over", "cloud", over)
+    write_notice(tmp_path / "ahead", "cloud", ahead)
+    assert NoticeWatch(tmp_path / "over").heard() is None
+    assert NoticeWatch(tmp_path / "ahead").heard() == "cloud"
+
+
+def test_a_process_knows_when_it_began():
+    code = "import time, trainer.spool as s; print(time.time() - s.process_began_at())"
+    began = time.monotonic()
+    child = [sys.executable, "-c", code]
+    age_s = float(subprocess.run(child, capture_output=True, check=True, cwd=EXAMPLE.parents[1]).stdout)
+    assert 0.0 < age_s <= time.monotonic() - began + 0.02  # It is told in hundredths.
