@@ -30,7 +30,7 @@ from .allocating import allotted
 from .committing import Way, committed_ways
 from .fallbacks import fallbacks
 from .foresight import Foresight
-from .options import Option, Recommendation
+from .options import Option, Recommendation, endless
 from .portfolio import Portfolio, portfolio
 from .reasons import reasons_for, standing_words
 from .refine import Refine, refined
@@ -144,6 +144,9 @@ def rank(
         except LowtideError as why:
             rule = "residency" if isinstance(why, NoSiting) else "no_estimate"
             failed.append(Rejection(pool=seen.pool, rule=rule, reason=why.seen))
+            continue
+        if unending := endless(found):
+            failed.append(Rejection(pool=seen.pool, rule="no_estimate", reason=unending))
             continue
         options.append(Option(rank=0, estimate=found, side=side, meets_deadline=_meets(found)))
     return _numbered(options), failed

@@ -42,7 +42,7 @@ class JobSection(LeavesOut, Strict):
 
     name: Text
     gpus: Annotated[int, Field(ge=1, le=100_000)]
-    useful_hours: Positive
+    useful_hours: Annotated[float, Field(ge=1e-6, le=1e6)]
     state_bytes: Bytes
     throughput: Annotated[dict[Text, Positive], Field(min_length=1, max_length=MAX_ITEMS)]
     deadline_hours: Positive | None = None
