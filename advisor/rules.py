@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from statistics import median
 
 from model.errors import ImpossibleInput, InsufficientHistory
@@ -59,11 +61,36 @@ def provider(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
 def region(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     """The region is not among those allowed, or is denied."""
     wanted, denied = job.constraints.regions, job.constraints.deny_regions
-    if seen.pool.region in denied:
+    if denied and names_region(denied, seen.pool):
         return f"Region {seen.pool.region} is denied by the job."
-    if wanted and seen.pool.region not in wanted:
+    if wanted and not names_region(wanted, seen.pool):
         return f"Region {seen.pool.region} is not among the allowed {', '.join(wanted)}."
     return None
+
+
+def names_region(patterns: Sequence[str], pool: Pool) -> bool:
+    """Return whether a list of regions or provider/regions, names or patterns as `eu-*`, has a pool's."""
+    names = (pool.region, f"{pool.provider}/{pool.region}")
+    return any(fnmatchcase(name, each) for each in patterns for name in names)
+
+
+def refuse_unknown_denied(denied: Sequence[str], known: Sequence[Pool]) -> None:
+    """Refuse a denied region that names none of the known pools: a slip of the pen would deny nothing.
+
+    Raises:
+        ImpossibleInput: With the nearest names; never where no pool is known at all.
+    """
+    regions = sorted({f"{pool.provider}/{pool.region}" for pool in known})
+    missed = [each for each in denied if not any(names_region([each], pool) for pool in known)]
+    if not regions or not missed:
+        return
+    names = sorted({name for region in regions for name in (region, region.split("/")[1])})
+    near = get_close_matches(missed[0], names, n=1, cutoff=0.6)
+    raise ImpossibleInput(
+        f"The job denies the region {missed[0]!r} (constraints.deny_regions), and no known pool is in it."
+        + (f" Did you mean {near[0]}?" if near else ""),
+        fix=f"Name one of these, or a pattern of them as eu-*: {', '.join(regions)}; or leave it out.",
+    )
 
 
 def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
