@@ -48,10 +48,11 @@ def held_now(run: RunState, asked: Asked) -> list[Committed]:
     pools = [committed.pool.key for committed in run.job.commitments]
     found = []
     for committed in run.job.commitments:
-        key, later = committed.pool.key, committed.commitment.later(max(hours, 0.0))
+        key, stated = committed.pool.key, committed.commitment
+        mine = key in taken and (pools.count(key) == 1 or stated.name == named)
+        later = stated.later(max(hours, 0.0), taken=mine)
         if later is None or key in asked.unavailable:
             continue
-        mine = key in taken and (pools.count(key) == 1 or later.name == named)
         if mine and later.kind is not CommitmentKind.DISCOUNT and not later.cancellable:
             later = replace(later, bought=True)
         if mine and key in begun:  # Its machines ran, so it has started, however late it might have.
