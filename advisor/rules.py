@@ -18,10 +18,11 @@ from model.errors import ImpossibleInput, InsufficientHistory
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Pool, PriceKind
-from model.placement import nodes_of, spot_nodes_of
+from model.placement import nodes_of
 from model.statistics import Refusal
 
 from . import format as fmt
+from .quotas import quota, quota_of_part
 
 MAX_PRICE_AGE_DAYS = 90.0  # Since a price was last confirmed; AWS itself tells no older ones.
 SECONDS_PER_DAY = 86400.0
@@ -101,16 +102,6 @@ def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None
     return f"Capacity type {seen.pool.capacity_type} is not among the allowed {', '.join(wanted)}."
 
 
-def quota(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
-    """The person's quota there does not hold one gang, or one node of work that scales."""
-    most = job.constraints.quota_of(seen.pool.key)
-    wanted = 1 if job.elastic else spot_nodes_of(job, seen)
-    if most is None or most >= wanted:
-        return None
-    for_what = "of work that scales" if job.elastic else "that the gang needs"
-    return f"Its quota is {most} of the {wanted} node{'' if wanted == 1 else 's'} {for_what}."
-
-
 def no_price(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     """A price of zero or less is no price: a free GPU would win every ranking."""
     if seen.price_usd_per_hour > 0:
@@ -155,11 +146,15 @@ def floor(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
 RULES: tuple[Rule, ...] = (
     gpu_model, provider, region, capacity_type, quota, no_price, stale_price, no_discount, floor,
 )  # fmt: skip
+OF_PARTS = tuple(
+    quota_of_part if rule is quota else rule for rule in RULES
+)  # For work that may be dealt out.
 
 
 def sift(
-    statistics: Sequence[PoolStatistics], refusals: Sequence[Refusal], job: Job, as_of: datetime
-) -> tuple[list[PoolStatistics], list[Rejection]]:
+    statistics: Sequence[PoolStatistics], refusals: Sequence[Refusal], job: Job, as_of: datetime,
+    rules: Sequence[Rule] = RULES,
+) -> tuple[list[PoolStatistics], list[Rejection]]:  # fmt: skip
     """Return the pools that may be recommended, and the rejected ones with why, both by pool key.
 
     A refusal of the model, for want of history or of a price, is passed on with its own words.
@@ -168,7 +163,7 @@ def sift(
     kept: list[PoolStatistics] = []
     rejected = [Rejection(pool=each.pool, rule=each.rule, reason=each.reason) for each in refusals]
     for seen in statistics:
-        broken = first_broken(seen, job, as_of) or implausible_price(seen, usual)
+        broken = first_broken(seen, job, as_of, rules) or implausible_price(seen, usual)
         if broken:
             rejected.append(broken)
         else:
@@ -194,12 +189,14 @@ def refuse_floor(job: Job, statistics: Sequence[PoolStatistics]) -> None:
         )
 
 
-def first_broken(seen: PoolStatistics, job: Job, as_of: datetime) -> Rejection | None:
+def first_broken(
+    seen: PoolStatistics, job: Job, as_of: datetime, rules: Sequence[Rule] = RULES
+) -> Rejection | None:
     """Return the first rule that speaks against a pool."""
-    for rule in RULES:
+    for rule in rules:
         reason = rule(seen, job, as_of)
         if reason:
-            return Rejection(pool=seen.pool, rule=rule.__name__, reason=reason)
+            return Rejection(pool=seen.pool, rule=rule.__name__.removesuffix("_of_part"), reason=reason)
     return None
 
 
