@@ -38,7 +38,7 @@ from .refine import Refine, refined
 from .rules import OF_PARTS, Rejection, nothing_left, refuse_floor, sift
 from .shortlist import LIKELY, SidesOf, shortlist
 from .sides import side_costs
-from .siting import TariffRates, sited_on
+from .siting import TariffRates, on_commitment, sited_on
 from .used import Shipped, figures_used
 
 __all__ = ["Option", "Recommendation", "Refine", "rank", "recommend"]
@@ -103,7 +103,7 @@ def recommend(
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
     options = _numbered([*options, *map(as_option, ways)])
-    options, parts = apart(job, [replace(option, siting=sited[option.pool]) for option in options], as_of)
+    options, parts = apart(job, [_sited(option, sited[option.pool]) for option in options], as_of)
     over = [Rejection(pool=part.pool, rule="quota", reason=why) for part, why in parts]
     rejected = sorted([*rejected, *short.rejected, *failed, *unfit, *over], key=lambda each: each.pool.key)
     if not options:
@@ -127,6 +127,10 @@ def recommend(
         allocation=allotted(job, asked, as_of=as_of, seed=seed, draws=draws, courses=courses),
         screening=short.screening,
     )
+
+
+def _sited(option: Option, found: Sited) -> Option:
+    return replace(option, siting=on_commitment(found, option.estimate) if option.commitment else found)
 
 
 def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:
