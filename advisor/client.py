@@ -211,7 +211,7 @@ class Client(RunCalls, QualityCalls):
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             found = self._http.request(method, self.base_url + path, json=body, headers=headers, **how)
-        except (httpx.HTTPError, httpx.InvalidURL) as trouble:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as trouble:  # A host as a..b is no name.
             raise ServiceUnreachable(
                 f"The service at {self.base_url} does not answer ({type(trouble).__name__}).",
                 fix="Start it with lowtide serve, or pass --url.",

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from model.errors import EnvironmentTrouble
+
 from .progress import RunClock
 
 
@@ -27,6 +29,16 @@ def write_clock(clock: RunClock, path: Path) -> Path:
 
 
 def read_clock(path: Path) -> RunClock:
-    """Read a clock file."""
-    written = json.loads(path.read_text())
-    return RunClock.of(written, datetime.fromisoformat(written["wall_origin_at"]))
+    """Read a clock file.
+
+    Raises:
+        EnvironmentTrouble: It is absent, or damaged.
+    """
+    try:
+        written = json.loads(path.read_text())
+        return RunClock.of(written, datetime.fromisoformat(written["wall_origin_at"]))
+    except (OSError, ValueError, KeyError, TypeError) as trouble:
+        raise EnvironmentTrouble(
+            f"The clock of the run, {path}, cannot be read ({type(trouble).__name__}).",
+            fix="Put the file back as it was; without it no instant of this run can be told.",
+        ) from None

@@ -114,12 +114,16 @@ def refuse_unsold(spec: JobSpec, sold: Iterable[str]) -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.exists() and not path.is_file():  # A device may never end.
+            raise ImpossibleInput(f"{path} is no file.", fix="Pass the job file.")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
             raise ImpossibleInput(
                 f"{path} is {path.stat().st_size} bytes; a job file is at most {MAX_BYTES}.",
                 fix="Pass the job file, not the data.",
             )
-        return path.read_bytes()
+        return raw
     except OSError as trouble:
         raise EnvironmentTrouble(
             f"The job file {path} cannot be read: {trouble.strerror}.", fix="Check the path."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 
 from model.commitments import Priced
 from model.cost import SideCosts
@@ -54,6 +55,20 @@ class Option:
     def pool(self) -> Pool:
         """The pool of this option."""
         return self.estimate.pool
+
+
+def endless(found: Estimate) -> str | None:
+    """Return why an estimate is no answer: a figure of it has no end; None where all are finite."""
+    spreads = (
+        found.effective_usd_per_gpu_hour, found.cost_usd, found.finish_hours, found.billed_hours,
+        found.lost_work_hours, found.preemptions,
+    )  # fmt: skip
+    if all(isfinite(amount) for each in spreads for amount in (each.mean, each.p10, each.p50, each.p90)):
+        return None
+    return (
+        f"In some courses drawn, a job of {found.useful_hours:g} useful hours never ends here: it is struck "
+        "before it gets on."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,14 +116,14 @@ def _price(found: Estimate) -> str:
 
 def _committed(found: Estimate, priced: Priced) -> str:
     effective = fmt.price(found.effective_usd_per_gpu_hour.mean)
-    owed = f"; {fmt.usd(priced.sunk_usd)} of it are owed anyway and do not count" if priced.sunk else ""
+    owed = f"; besides, {fmt.usd(priced.sunk_usd)} is owed anyway and does not count" if priced.sunk else ""
     idle = (
         f", {fmt.usd(priced.idle_usd)} for hours nobody uses" if priced.idle_usd and not priced.sunk else ""
     )
     promise = "capacity is promised" if priced.guaranteed else "no capacity is promised"
     return (
         f"{priced.name}: {effective} per useful GPU-hour of money still to be decided on, "
-        f"{fmt.usd(priced.marginal_usd)} in all{idle}{owed}; {promise}."
+        f"{fmt.usd(found.cost_usd.mean)} in all{idle}{owed}; {promise}."
     )
 
 

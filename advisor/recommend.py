@@ -30,14 +30,15 @@ from .allocating import allotted
 from .committing import Way, committed_ways
 from .fallbacks import fallbacks
 from .foresight import Foresight
-from .options import Option, Recommendation
+from .options import Option, Recommendation, endless
 from .portfolio import Portfolio, portfolio
+from .quotas import apart
 from .reasons import reasons_for, standing_words
 from .refine import Refine, refined
-from .rules import Rejection, nothing_left, refuse_floor, sift
+from .rules import OF_PARTS, Rejection, nothing_left, refuse_floor, sift
 from .shortlist import LIKELY, SidesOf, shortlist
 from .sides import side_costs
-from .siting import TariffRates, sited_on
+from .siting import TariffRates, on_commitment, sited_on
 from .used import Shipped, figures_used
 
 __all__ = ["Option", "Recommendation", "Refine", "rank", "recommend"]
@@ -84,7 +85,7 @@ def recommend(
     sited: dict[Pool, Sited] = {}
     rates = TariffRates(tariffs)
     refuse_floor(job, statistics)
-    kept, rejected = sift(statistics, refusals, job, as_of)
+    kept, rejected = sift(statistics, refusals, job, as_of, OF_PARTS)
     seer = foresight or Foresight(tariffs=tariffs)
     kept = [seer.under(seen) for seen in kept]
     pools = [seen.pool for seen in kept]
@@ -101,12 +102,14 @@ def recommend(
     foreseen = seer.ahead(short.kept)
     options, failed = rank(job, foreseen, sides, as_of=as_of, seed=seed, draws=draws)
     ways, unfit = committed_ways(job, statistics, sides, as_of=as_of, seed=seed, draws=draws)
-    rejected = sorted([*rejected, *short.rejected, *failed, *unfit], key=lambda each: each.pool.key)
     options = _numbered([*options, *map(as_option, ways)])
-    options = [replace(option, siting=sited[option.pool]) for option in options]
+    options, parts = apart(job, [_sited(option, sited[option.pool]) for option in options], as_of)
+    over = [Rejection(pool=part.pool, rule="quota", reason=why) for part, why in parts]
+    rejected = sorted([*rejected, *short.rejected, *failed, *unfit, *over], key=lambda each: each.pool.key)
     if not options:
         raise nothing_left(job, rejected)
-    options = _standing(_refined(job, options, refine, seed))
+    options = _standing(_refined(job, _numbered(options), refine, seed))
+    asked = [*options, *(part for part, _ in parts)]
     levers = _against_next(job, options, as_of)
     beyond = portfolio(job, options, rates, as_of)
     used = [option.estimate.statistics for option in options]
@@ -121,9 +124,13 @@ def recommend(
         sensitivity=levers,
         failover=beyond.failovers.get(options[0].pool.key),
         floor=beyond.floor,
-        allocation=allotted(job, options, as_of=as_of, seed=seed, draws=draws, courses=courses),
+        allocation=allotted(job, asked, as_of=as_of, seed=seed, draws=draws, courses=courses),
         screening=short.screening,
     )
+
+
+def _sited(option: Option, found: Sited) -> Option:
+    return replace(option, siting=on_commitment(found, option.estimate) if option.commitment else found)
 
 
 def _side(job: Job, tariffs: Tariffs, seen: PoolStatistics) -> SideCosts:
@@ -144,6 +151,9 @@ def rank(
         except LowtideError as why:
             rule = "residency" if isinstance(why, NoSiting) else "no_estimate"
             failed.append(Rejection(pool=seen.pool, rule=rule, reason=why.seen))
+            continue
+        if unending := endless(found):
+            failed.append(Rejection(pool=seen.pool, rule="no_estimate", reason=unending))
             continue
         options.append(Option(rank=0, estimate=found, side=side, meets_deadline=_meets(found)))
     return _numbered(options), failed

@@ -19,6 +19,8 @@ from model.estimate import Drawn, Estimate, PoolStatistics
 from model.job import Job
 from model.placement import SideCosts
 
+from .options import endless
+
 Refine = Callable[[Job, PoolStatistics, SideCosts, int], Estimate | None]
 REMEMBERED = 512
 
@@ -40,7 +42,7 @@ def refined(refine: Refine, job: Job, found: Estimate, side: SideCosts, seed: in
         better = refine(job, found.statistics, side, seed)
     except LowtideError:
         return found
-    if better is None:
+    if better is None or endless(better):
         return found
     return better if _pairs(better.drawn, found.drawn) else replace(better, drawn=found.drawn)
 

@@ -72,9 +72,13 @@ class Room:
         return plan
 
     def offers(self) -> list[Offer]:
-        """Return what was kept, the oldest attempt first."""
-        plans = [json.loads(path.read_text()) for path in (self.folder / PLANS).glob("attempt-*.json")]
-        return sorted((Offer.read({"plan": plan}) for plan in plans), key=lambda offer: offer.attempt)
+        """Return what was kept, the oldest attempt first.
+
+        Raises:
+            EnvironmentTrouble: A plan is damaged.
+        """
+        found = [_offer(path) for path in (self.folder / PLANS).glob("attempt-*.json")]
+        return sorted(found, key=lambda offer: offer.attempt)
 
     def run_logs(self) -> list[Path]:
         """Return the spools of all nodes, in all attempts."""
@@ -89,3 +93,13 @@ class Room:
         left = (spool_path(self.spool, attempt, node), phase_path(self.spool, attempt, node))
         signs = [path.stat().st_mtime for path in left if path.exists()]
         return datetime.fromtimestamp(max(signs, default=0.0), UTC)
+
+
+def _offer(path: Path) -> Offer:
+    try:
+        return Offer.read({"plan": json.loads(path.read_text())})
+    except (OSError, ValueError, KeyError, TypeError) as trouble:
+        raise EnvironmentTrouble(
+            f"The plan {path} cannot be read ({type(trouble).__name__}).",
+            fix="Put the file back as it was; plan.json beside it is a copy of the newest one.",
+        ) from None

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from statistics import median
 
 from model.errors import ImpossibleInput, InsufficientHistory
 from model.estimate import PoolStatistics
 from model.job import Job
 from model.market import CapacityType, Pool, PriceKind
-from model.placement import nodes_of, spot_nodes_of
+from model.placement import nodes_of
 from model.statistics import Refusal
 
 from . import format as fmt
+from .quotas import quota, quota_of_part
 
 MAX_PRICE_AGE_DAYS = 90.0  # Since a price was last confirmed; AWS itself tells no older ones.
 SECONDS_PER_DAY = 86400.0
@@ -59,11 +62,36 @@ def provider(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
 def region(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
     """The region is not among those allowed, or is denied."""
     wanted, denied = job.constraints.regions, job.constraints.deny_regions
-    if seen.pool.region in denied:
+    if denied and names_region(denied, seen.pool):
         return f"Region {seen.pool.region} is denied by the job."
-    if wanted and seen.pool.region not in wanted:
+    if wanted and not names_region(wanted, seen.pool):
         return f"Region {seen.pool.region} is not among the allowed {', '.join(wanted)}."
     return None
+
+
+def names_region(patterns: Sequence[str], pool: Pool) -> bool:
+    """Return whether a list of regions or provider/regions, names or patterns as `eu-*`, has a pool's."""
+    names = (pool.region, f"{pool.provider}/{pool.region}")
+    return any(fnmatchcase(name, each) for each in patterns for name in names)
+
+
+def refuse_unknown_denied(denied: Sequence[str], known: Sequence[Pool]) -> None:
+    """Refuse a denied region that names none of the known pools: a slip of the pen would deny nothing.
+
+    Raises:
+        ImpossibleInput: With the nearest names; never where no pool is known at all.
+    """
+    regions = sorted({f"{pool.provider}/{pool.region}" for pool in known})
+    missed = [each for each in denied if not any(names_region([each], pool) for pool in known)]
+    if not regions or not missed:
+        return
+    names = sorted({name for region in regions for name in (region, region.split("/")[1])})
+    near = get_close_matches(missed[0], names, n=1, cutoff=0.6)
+    raise ImpossibleInput(
+        f"The job denies the region {missed[0]!r} (constraints.deny_regions), and no known pool is in it."
+        + (f" Did you mean {near[0]}?" if near else ""),
+        fix=f"Name one of these, or a pattern of them as eu-*: {', '.join(regions)}; or leave it out.",
+    )
 
 
 def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
@@ -72,16 +100,6 @@ def capacity_type(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None
     if seen.pool.capacity_type in wanted:
         return None
     return f"Capacity type {seen.pool.capacity_type} is not among the allowed {', '.join(wanted)}."
-
-
-def quota(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
-    """The person's quota there does not hold one gang, or one node of work that scales."""
-    most = job.constraints.quota_of(seen.pool.key)
-    wanted = 1 if job.elastic else spot_nodes_of(job, seen)
-    if most is None or most >= wanted:
-        return None
-    for_what = "of work that scales" if job.elastic else "that the gang needs"
-    return f"Its quota is {most} of the {wanted} node{'' if wanted == 1 else 's'} {for_what}."
 
 
 def no_price(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
@@ -128,11 +146,15 @@ def floor(seen: PoolStatistics, job: Job, as_of: datetime) -> str | None:
 RULES: tuple[Rule, ...] = (
     gpu_model, provider, region, capacity_type, quota, no_price, stale_price, no_discount, floor,
 )  # fmt: skip
+OF_PARTS = tuple(
+    quota_of_part if rule is quota else rule for rule in RULES
+)  # For work that may be dealt out.
 
 
 def sift(
-    statistics: Sequence[PoolStatistics], refusals: Sequence[Refusal], job: Job, as_of: datetime
-) -> tuple[list[PoolStatistics], list[Rejection]]:
+    statistics: Sequence[PoolStatistics], refusals: Sequence[Refusal], job: Job, as_of: datetime,
+    rules: Sequence[Rule] = RULES,
+) -> tuple[list[PoolStatistics], list[Rejection]]:  # fmt: skip
     """Return the pools that may be recommended, and the rejected ones with why, both by pool key.
 
     A refusal of the model, for want of history or of a price, is passed on with its own words.
@@ -141,7 +163,7 @@ def sift(
     kept: list[PoolStatistics] = []
     rejected = [Rejection(pool=each.pool, rule=each.rule, reason=each.reason) for each in refusals]
     for seen in statistics:
-        broken = first_broken(seen, job, as_of) or implausible_price(seen, usual)
+        broken = first_broken(seen, job, as_of, rules) or implausible_price(seen, usual)
         if broken:
             rejected.append(broken)
         else:
@@ -167,12 +189,14 @@ def refuse_floor(job: Job, statistics: Sequence[PoolStatistics]) -> None:
         )
 
 
-def first_broken(seen: PoolStatistics, job: Job, as_of: datetime) -> Rejection | None:
+def first_broken(
+    seen: PoolStatistics, job: Job, as_of: datetime, rules: Sequence[Rule] = RULES
+) -> Rejection | None:
     """Return the first rule that speaks against a pool."""
-    for rule in RULES:
+    for rule in rules:
         reason = rule(seen, job, as_of)
         if reason:
-            return Rejection(pool=seen.pool, rule=rule.__name__, reason=reason)
+            return Rejection(pool=seen.pool, rule=rule.__name__.removesuffix("_of_part"), reason=reason)
     return None
 
 

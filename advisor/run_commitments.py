@@ -7,10 +7,11 @@ run that is on one is not sent to the market, however cheap.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.commitments import CommitmentKind
 from model.committed import Committed
@@ -27,9 +28,14 @@ from .policy_field import Sides
 from .policy_words import by_estimates
 from .recommend import Option, as_option
 from .run_choices import asked_of, next_answer
-from .run_decisions import DRAWS, SHOWN, RunDecisions
+from .run_decisions import DRAWS, MOST_LIVE, SHOWN, RunDecisions
 from .runstate import RunState
 from .steering import ON_DEMAND_WORD, SAFE, WORTH_MOVING, Directive, chance, left_to_pay, next_choice
+
+if TYPE_CHECKING:
+    from .service import Service
+
+REFUSED_FOR = timedelta(hours=1)  # Market time in which no directive sends a run to what refused it.
 
 
 def held_now(run: RunState, asked: Asked) -> list[Committed]:
@@ -42,10 +48,11 @@ def held_now(run: RunState, asked: Asked) -> list[Committed]:
     pools = [committed.pool.key for committed in run.job.commitments]
     found = []
     for committed in run.job.commitments:
-        key, later = committed.pool.key, committed.commitment.later(max(hours, 0.0))
+        key, stated = committed.pool.key, committed.commitment
+        mine = key in taken and (pools.count(key) == 1 or stated.name == named)
+        later = stated.later(max(hours, 0.0), taken=mine)
         if later is None or key in asked.unavailable:
             continue
-        mine = key in taken and (pools.count(key) == 1 or later.name == named)
         if mine and later.kind is not CommitmentKind.DISCOUNT and not later.cancellable:
             later = replace(later, bought=True)
         if mine and key in begun:  # Its machines ran, so it has started, however late it might have.
@@ -130,11 +137,37 @@ def until_over(run: RunState, asked: Asked, decision: dict[str, Any]) -> Directi
     return Directive(word=ON_DEMAND_WORD if steady else "migrate", target=pool, reason=told)
 
 
+class Refused:
+    """Which commitments each run was refused, and when: in memory, so a new service asks once more."""
+
+    def __init__(self) -> None:
+        self._at: OrderedDict[str, dict[str, datetime]] = OrderedDict()
+
+    def keep(self, run_id: str, keys: Iterable[str], at: datetime) -> None:
+        """Keep that a run was refused machines of these pools; the run least lately refused goes first."""
+        if refused := dict.fromkeys(keys, at):
+            self._at[run_id] = {**self._at.get(run_id, {}), **refused}
+            self._at.move_to_end(run_id)
+        while len(self._at) > MOST_LIVE:
+            self._at.popitem(last=False)
+
+    def lately(self, run_id: str, now: datetime) -> frozenset[str]:
+        """Return the keys of the pools that a run was refused less than an hour ago, by market time."""
+        kept = self._at.get(run_id, {})
+        return frozenset(key for key, at in kept.items() if timedelta(0) <= now - at < REFUSED_FOR)
+
+
 class CommittedDecisions(RunDecisions):
     """The part of a service's runs that knows what they have bought."""
 
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._refused = Refused()
+
     def _next(self, run: RunState, asked: Asked) -> tuple[dict[str, Any], Placement | None]:
         """Return the answer to next-pool: a commitment where the rest costs least, else the market's."""
+        stated = {each.pool.key for each in run.job.commitments}
+        self._refused.keep(run.row.run_id, stated & asked.unavailable, asked.as_of)
         options = self._committed(run, asked)
         if not options:
             return super()._next(run, asked)
@@ -167,7 +200,11 @@ class CommittedDecisions(RunDecisions):
         return {**orders, "directive": order.word, "reason": order.reason, "target": target}
 
     def _order(self, run: RunState, asked: Asked, decision: dict[str, Any]) -> Directive | None:
-        options, market_usd = self._committed(run, asked), self._market_usd(run, asked, decision)
+        refused = self._refused.lately(run.row.run_id, asked.as_of) - {
+            asked.here.key
+        }  # Held, so not refused.
+        options = self._committed(run, replace(asked, unavailable=asked.unavailable | refused))
+        market_usd = self._market_usd(run, asked, decision)
         best = cheaper_one(options, market_usd)
         if best is not None and best.pool == asked.here:
             return Directive(word="continue", target=None, reason=why(best, market_usd))

@@ -30,6 +30,7 @@ from .jobfile import refuse_unsold
 from .market_questions import MarketQuestions, any_synthetic
 from .recommending import Recommending
 from .refine import Refine
+from .rules import refuse_unknown_denied
 from .runs import Runs
 from .wire import BackupRequest, CollectRequest, JobSpec, RecommendationRequest, SnapshotRequest, to_job
 
@@ -84,9 +85,16 @@ class Service:
         return self.recommending.recommendation(recommendation_id)
 
     def job(self, spec: JobSpec, as_of: datetime) -> Job:
-        """Return the job of a spec that starts at `as_of`, after asking whether anyone sells its GPUs."""
+        """Return the job of a spec that starts at `as_of`, after asking whether anyone sells its GPUs.
+
+        A region that it denies must be known, too.
+        """
         refuse_unsold(spec, self.sold(as_of))
-        return to_job(spec, as_of)
+        job = to_job(spec, as_of)
+        if denied := job.constraints.deny_regions:
+            known = [pool for pool, _ in self.store.pools(as_of)]
+            refuse_unknown_denied(denied, [*known, *(each.pool for each in job.commitments)] if known else [])
+        return job
 
     def sold(self, as_of: datetime) -> set[str]:
         """Return the GPU models that the catalogue or the store knows."""

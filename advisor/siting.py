@@ -13,7 +13,7 @@ from datetime import datetime
 
 from collector.figures import Figure
 from collector.tariffs import Tariffs
-from model.estimate import PoolStatistics
+from model.estimate import Estimate, PoolStatistics
 from model.job import SECONDS_PER_HOUR, Job
 from model.market import Pool
 from model.placement import SideCosts
@@ -103,6 +103,20 @@ def sited_on(
     asked = rates.again()
     pricer(job, seen, asked, here=here, away=(), retained=RETAINED_CHECKPOINTS)(found.chosen.siting)
     return found, list(asked.used.values())
+
+
+def on_commitment(sited: Sited, found: Estimate) -> Sited:
+    """Return the siting on a commitment as its estimate prices it: in marginal money, with the wait to start.
+
+    Its ways were priced at the list rate, of a start at once; they keep what they differ by.
+    """
+    late = found.parts.late or 0.0
+    usd = (found.effective_usd_per_gpu_hour.mean - late) * found.useful_gpu_hours - sited.chosen.total_usd
+    hours = found.finish_hours.mean - sited.chosen.wall_hours
+    priced = tuple(
+        replace(way, total_usd=way.total_usd + usd, wall_hours=way.wall_hours + hours) for way in sited.priced
+    )
+    return replace(sited, chosen=priced[0], priced=priced)
 
 
 def settled_side(sited: Sited, *, here: bool) -> SideCosts:

@@ -24,7 +24,7 @@ class CommitmentSection(Strict):
     gpu_model: Text | None = None
     gpu_count: Annotated[int, Field(ge=1, le=1000)] | None = None
     usd_per_hour: Annotated[float, Field(gt=0, le=1e9)]
-    instances: Positive
+    instances: Annotated[float, Field(ge=1e-3, le=1e6)]
     hours: Positive
     upfront_usd: Usd = 0.0
     used_share: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -29,6 +29,7 @@ from .wire_commitments import CommitmentSection, committed_of
 from .wire_demands import refuse_half_said
 
 Bought = Literal["spot", "on_demand"]
+Speed = Annotated[float, Field(ge=1e-6, le=1e9)]  # In any one unit: only what it is of the first counts.
 
 
 def _either() -> list[Bought]:
@@ -42,9 +43,9 @@ class JobSection(LeavesOut, Strict):
 
     name: Text
     gpus: Annotated[int, Field(ge=1, le=100_000)]
-    useful_hours: Positive
+    useful_hours: Annotated[float, Field(ge=1e-6, le=1e6)]
     state_bytes: Bytes
-    throughput: Annotated[dict[Text, Positive], Field(min_length=1, max_length=MAX_ITEMS)]
+    throughput: Annotated[dict[Text, Speed], Field(min_length=1, max_length=MAX_ITEMS)]
     deadline_hours: Positive | None = None
     deadline_at: Instant | None = None
     budget_usd: Annotated[float, Field(gt=0, le=1e12)] | None = None
@@ -172,7 +173,7 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
         gpus=written.gpus,
         useful_hours=written.useful_hours,
         state_bytes=written.state_bytes,
-        throughput=dict(written.throughput),
+        throughput=_relative(written.throughput),
         overheads=Overheads(**spec.overheads.model_dump()),
         deadline_at=_deadline(written, from_at),
         budget_usd=written.budget_usd,
@@ -198,6 +199,12 @@ def to_job(spec: JobSpec, from_at: datetime) -> Job:
             quota_nodes=tuple(rules.quota_nodes.items()),
         ),
     )
+
+
+def _relative(stated: dict[str, float]) -> dict[str, float]:
+    """Return throughputs relative to the first, the GPU that `useful_hours` is of; exact where it is 1.0."""
+    first = next(iter(stated.values()))
+    return {model: speed / first for model, speed in stated.items()}
 
 
 def _data_use(spec: JobSpec) -> DataUse:

@@ -63,18 +63,24 @@ class Commitment:
                 fix="State the soonest start first, and a term longer than its early end.",
             )
 
-    def later(self, hours: float) -> Commitment | None:
+    def later(self, hours: float, *, taken: bool = False) -> Commitment | None:
         """Return what is left of it some hours on; None once its machines have stopped.
 
-        Where it may have started at any time, it is taken to have started at the soonest.
+        Where it may have started at any time, it is taken to have started at the soonest. An offer that was
+        neither bought nor taken (a run is on it) keeps its upfront payment, and its term: only a block is
+        of fixed hours, which pass whoever has them.
         """
-        soonest, latest = (max(start - hours, 0.0) for start in self.start_hours)
-        left = self.hours - max(hours - self.start_hours[0], 0.0)
+        held = self.bought or taken
+        start = (max(self.start_hours[0] - hours, 0.0), max(self.start_hours[1] - hours, 0.0))
+        if not held and self.kind is not CommitmentKind.CAPACITY_BLOCK:
+            return replace(self, start_hours=start)
+        gone = max(hours - self.start_hours[0], 0.0)
+        left = self.hours - gone
         if left - self.ends_early_hours <= 0.0:
             return None
         return replace(
-            self, hours=left, upfront_usd=self.upfront_usd * left / self.hours,
-            minimum_hours=max(self.minimum_hours - (self.hours - left), 0.0), start_hours=(soonest, latest),
+            self, hours=left, upfront_usd=self.upfront_usd * (left / self.hours if held else 1.0),
+            minimum_hours=max(self.minimum_hours - (gone if held else 0.0), 0.0), start_hours=start,
         )  # fmt: skip
 
     @property

@@ -111,19 +111,23 @@ def committed_estimate(
     rented = found.nodes * found.statistics.price_usd_per_hour * found.billed_hours.mean
     marginal = float(priced.marginal_usd)
     waited = job.waiting_usd_per_hour * middle
-    cost = _moved(found.cost_usd, marginal - rented)
     finish = found.finish_hours
+    priced = replace(priced, latest_finish_hours=finish.p90 + latest)  # With the move of the data before it.
     limit = hours_to_deadline(job, from_at)
     more_late = _late_by(finish, middle, limit) if job.soft and limit is not None else 0.0
     late_per_gpu_hour = job.late_usd_per_hour * more_late / found.useful_gpu_hours
-    per_gpu_hour = (marginal - rented + waited) / found.useful_gpu_hours + late_per_gpu_hour
+    in_parts = _parts(found.parts, marginal / rented, waited / found.useful_gpu_hours, late_per_gpu_hour)
+    # Summed and not the list rate's cost less its machines: of two like numbers a difference is noise.
+    effective = _around(found.effective_usd_per_gpu_hour, in_parts.total())
+    in_money = in_parts.total() - in_parts.waiting - (in_parts.late or 0.0)
+    cost = _around(found.cost_usd, in_money * found.useful_gpu_hours)
     listed = found.on_demand_cost_usd
     drawn = found.drawn
     late = limit is not None and finish.p90 + latest > limit
     return replace(
         found,
         cost_usd=cost,
-        effective_usd_per_gpu_hour=_moved(found.effective_usd_per_gpu_hour, per_gpu_hour),
+        effective_usd_per_gpu_hour=effective,
         finish_hours=Spread(
             mean=finish.mean + middle,
             p10=finish.p10 + soonest + 0.1 * (latest - soonest),
@@ -133,15 +137,21 @@ def committed_estimate(
         goodput=found.useful_hours / (finish.mean + middle),
         p_deadline=None if limit is None else float(not late),
         p_budget=None if job.budget_usd is None else float(cost.p90 <= job.budget_usd),
-        parts=_parts(found.parts, marginal / rented, waited / found.useful_gpu_hours, late_per_gpu_hour),
+        parts=in_parts,
         late_hours=found.late_hours and _moved(found.late_hours, more_late),
         saving=None if not listed else 1.0 - cost.mean / listed,
         drawn=drawn
         and Drawn(
-            drawn.effective_usd_per_gpu_hour_D + per_gpu_hour,
+            effective.mean + (drawn.effective_usd_per_gpu_hour_D - found.effective_usd_per_gpu_hour.mean),
             np.full_like(drawn.in_time_D, job.soft or not late),
         ),
     ), priced
+
+
+def _around(spread: Spread, mean: float) -> Spread:
+    """Return a spread about another mean, as far from it as before."""
+    more = [quantile - spread.mean for quantile in (spread.p10, spread.p50, spread.p90)]
+    return Spread(mean=mean, p10=mean + more[0], p50=mean + more[1], p90=mean + more[2])
 
 
 def _moved(spread: Spread, by: float) -> Spread:

@@ -92,7 +92,7 @@ class Job:
     gpus: int
     useful_hours: float
     state_bytes: int  # One full, exact checkpoint.
-    throughput: dict[str, float]  # GPU model -> relative throughput; order is preference.
+    throughput: dict[str, float]  # GPU model -> throughput relative to the first, which is 1.
     overheads: Overheads
     deadline_at: datetime | None = None
     budget_usd: float | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import product
+from math import isfinite
 from typing import Protocol
 
 from .errors import ImpossibleInput
@@ -124,8 +125,9 @@ class Sited:
 
     @property
     def difference_usd(self) -> float | None:
-        """What the next best would cost more."""
-        return None if self.runner_up is None else self.runner_up.total_usd - self.chosen.total_usd
+        """What the next best would cost more; None where there is none, or the job never ends so sited."""
+        more = None if self.runner_up is None else self.runner_up.total_usd - self.chosen.total_usd
+        return more if more is not None and isfinite(more) else None
 
 
 Price = Callable[[Siting], PricedSiting]

@@ -83,6 +83,31 @@ def test_quotas_bind_and_a_pool_without_room_is_rejected_by_name(http, spec):
     assert refused["reason"] == "Its quota is 0 of the 1 node that the gang needs."
 
 
+def test_elastic_work_is_ranked_where_all_of_it_fits_and_dealt_out_where_a_part_does(http, spec):
+    # Four nodes; us-east-1 holds one of them, so it takes one beside others, and no plan may put four there.
+    rules = {"quota_nodes": {"*/us-east-1/*": 1}}
+    answer = answer_of(http, spec, elastic=True, gpus=4, constraints=rules)
+    assert {each["region"] for each in answer["options"]} == {"us-west-2"}
+    assert [each["rank"] for each in answer["options"]] == [1, 2]
+    refused = [each for each in answer["rejected"] if each["pool_id"] == EAST]
+    assert [(each["rule"], each["reason"]) for each in refused] == [
+        ("quota", "Its quota is 1 of the 4 nodes of work that scales.")
+    ]
+    nodes = {each["pool_id"]: each["nodes"] for each in answer["allocation"]["found"]["pools"]}
+    assert nodes.get(EAST, 0) + nodes.get(EAST_OD, 0) >= 1
+    assert max(nodes.get(EAST, 0), nodes.get(EAST_OD, 0)) <= 1
+
+
+def test_a_run_of_elastic_work_goes_nowhere_beyond_its_quota(http, spec):
+    rules = {"quota_nodes": {"*/us-east-1/*": 1}}
+    answer = answer_of(http, spec, elastic=True, gpus=4, constraints=rules)
+    body = {"recommendation_id": answer["recommendation_id"], "stores": {"local_dir": "/tmp/c"}}
+    run = http.post("/v1/runs", json=body).json()
+    assert "/us-west-2/" in run["pool_id"]
+    after = http.post(f"/v1/runs/{run['run_id']}/next-pool", json={"attempt": 1}).json()
+    assert {each["pool_id"].split("/")[1] for each in after["alternatives"]} == {"us-west-2"}
+
+
 def test_one_pool_is_nothing_to_spread_over_and_the_refusal_says_so(http, spec):
     rules = {"regions": ["us-east-1"], "capacity_types": ["spot"]}
     told = allocation_of(http, spec, copies=4, constraints=rules)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from advisor.format import usd
+
 HELD = {
     "name": "held", "kind": "reservation", "provider": "aws", "region": "us-east-1", "sku": "p3.2xlarge",
     "usd_per_hour": 2.0, "instances": 1.0, "hours": 100.0,
@@ -30,6 +32,42 @@ def test_what_is_not_bought_ranks_by_its_whole_term(http, spec):
     assert option["rank"] == len(answer["options"])
     assert option["commitment"]["idle_usd"] > 100
     assert option["meets_deadline"]
+
+
+AFAR = {"dataset_bytes": 2e12, "provider": "aws", "region": "us-west-2"}
+
+
+@pytest.mark.parametrize("bought", [True, False])
+def test_one_answer_tells_one_cost_and_one_finish(http, spec, bought):
+    block = {**HELD, "bought": bought, "start_hours": [0.0, 12.0]}
+    answer = asked(http, {**spec, "data": AFAR}, block, value_of_time_usd_per_hour=3.0).json()
+    option = next(each for each in answer["options"] if each["commitment"])
+    told, gpu_hours = option["siting"], 10.0
+    effective = option["effective_usd_per_gpu_hour"]["mean"]
+    assert told["chosen"]["total_usd"] == pytest.approx(effective * gpu_hours)
+    assert told["chosen"]["wall_hours"] == pytest.approx(option["finish_hours"]["mean"])
+    assert told["difference_usd"] == pytest.approx(
+        told["runner_up"]["total_usd"] - told["chosen"]["total_usd"]
+    )
+    # The data is moved before the job begins, twelve hours from now at the latest.
+    assert told["chosen"]["moving_hours"] > 0.1
+    latest = option["finish_hours"]["p90"] - 0.9 * 12.0 + 12.0
+    assert option["commitment"]["latest_finish_hours"] == pytest.approx(latest)
+    # The sentence tells the cost of the option, bytes and all, not of the machines alone.
+    reason = next(each for each in option["reasons"] if each.startswith("held: "))
+    assert f"{usd(option['cost_usd']['mean'])} in all" in reason
+    assert ("besides, $200.00 is owed anyway and does not count" in reason) == bought
+
+
+def test_what_is_committed_is_a_thousandth_of_a_machine_at_least(http, spec):
+    assert "must be greater than or equal to 0.001" in asked(http, spec, {**HELD, "instances": 1e-300}).text
+
+
+def test_however_dear_an_hour_of_it_is_no_cost_is_negative(http, spec):
+    dear = {**HELD, "instances": 1e-3, "usd_per_hour": 1e9, "bought": True}
+    option = next(each for each in asked(http, spec, dear).json()["options"] if each["commitment"])
+    # 0.001 of a machine is held for its ten hours, the rest is on-demand at 3.06 USD/h.
+    assert option["cost_usd"]["mean"] == pytest.approx(10 * 0.999 * 3.06, rel=0.01)
 
 
 def test_a_job_too_long_for_a_block_is_told_so(http, spec):

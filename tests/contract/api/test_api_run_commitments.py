@@ -35,9 +35,9 @@ def opened_on(http, spec):
 
 @pytest.fixture
 def directive(http):
-    def ask(run_id, hours):
+    def ask(run_id, hours, attempt=1):
         at = (NOW + timedelta(hours=hours)).isoformat()
-        answered = http.get(f"/v1/runs/{run_id}/directive", params={"attempt": 1, "as_of": at})
+        answered = http.get(f"/v1/runs/{run_id}/directive", params={"attempt": attempt, "as_of": at})
         assert answered.status_code == 200, answered.text
         return answered.json()
 
@@ -74,6 +74,22 @@ def test_where_it_was_refused_the_market_is_asked(opened_on, next_pool):
     answer = next_pool(opened_on(HELD), unavailable=[HELD_POOL])
     assert answer["action"] == "start"
     assert answer["pool_id"] != HELD_POOL
+
+
+def test_a_run_that_was_refused_is_not_sent_back_for_an_hour(opened_on, next_pool, directive):
+    run_id = opened_on(HELD)
+    refused = next_pool(run_id, unavailable=[HELD_POOL], as_of="2023-03-01T00:06:00Z")
+    assert (refused["attempt"], refused["action"]) == (2, "start")
+    told = directive(run_id, 0.2, attempt=2)  # It went back and forth: migrate, refused, migrate again.
+    assert told["directive"] != "migrate"
+    told = directive(run_id, 1.2, attempt=2)  # 66 minutes later it may be had again.
+    assert (told["directive"], told["target"]["pool_id"]) == ("migrate", HELD_POOL)
+
+
+def test_a_refusal_is_of_its_run_alone(opened_on, next_pool, directive):
+    next_pool(opened_on(HELD), unavailable=[HELD_POOL], as_of="2023-03-01T00:06:00Z")
+    other = opened_on(HELD, on_it=False)
+    assert directive(other, 0.2)["target"]["pool_id"] == HELD_POOL
 
 
 def test_a_block_bought_for_the_job_is_owed_once_the_run_is_on_it(opened_on, next_pool):

@@ -163,13 +163,27 @@ def test_impossible_terms_are_refused(impossible):
 
 def test_what_is_left_of_a_term_costs_the_same_by_the_hour():
     # 240 h with 480 USD upfront: after 60 h 180 h are left, and 360 USD of what was paid ahead.
-    left = commitment(upfront_usd=480.0, minimum_hours=100.0).later(60.0)
+    left = commitment(upfront_usd=480.0, minimum_hours=100.0).later(60.0, taken=True)
     assert (left.hours, left.upfront_usd, left.minimum_hours) == (180.0, 360.0, 40.0)
     assert left.usd_per_instance_hour == commitment(upfront_usd=480.0).usd_per_instance_hour == 11.0
 
 
+def test_an_offer_gets_no_cheaper_by_being_ignored():
+    # 240 h with 480 USD upfront: who buys it 60 h later pays 480 USD, and has it for 240 h from then on.
+    for kind in (CommitmentKind.RESERVATION, CommitmentKind.DISCOUNT):
+        offer = commitment(kind=kind, upfront_usd=480.0, minimum_hours=100.0)
+        assert offer.later(60.0) == offer
+        assert offer.later(1000.0) == offer
+    # A block's hours are fixed: 180 h are left of it after 60 h, at the same 480 USD, which is more an hour.
+    block = commitment(kind=CommitmentKind.CAPACITY_BLOCK, upfront_usd=480.0)
+    left = block.later(60.0)
+    assert (left.hours, left.upfront_usd) == (180.0, 480.0)
+    assert left.usd_per_instance_hour > block.usd_per_instance_hour
+    assert block.later(240.0) is None
+
+
 def test_a_start_comes_nearer_and_the_term_runs_from_the_soonest():
-    held = commitment(start_hours=(4.0, 10.0), ends_early_hours=0.5)
+    held = commitment(start_hours=(4.0, 10.0), ends_early_hours=0.5, bought=True)
     assert (held.later(3.0).start_hours, held.later(3.0).hours) == ((1.0, 7.0), 240.0)
     assert (held.later(6.0).start_hours, held.later(6.0).hours) == ((0.0, 4.0), 238.0)
     assert held.later(243.4) is not None
