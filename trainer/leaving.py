@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Literal
 
 import torch
@@ -38,6 +39,14 @@ def patience_s(error: BaseException | None, left_s: float | None, plan: Plan) ->
     if getattr(error, "reason", "") == "preempted":
         return plan.notice.nominal_s if left_s is None else left_s
     return COPIES_WITHIN_S if error is None or isinstance(error, StoppedOnPurpose) else 0.0
+
+
+def is_new(trouble: BaseException, error: BaseException | None) -> bool:
+    """Tell whether what was met on the way out is raised: not in place of what training itself died of."""
+    if error is None or isinstance(error, StoppedOnPurpose) or not isinstance(trouble, Exception):
+        return True
+    print(f"lowtide-run: on the way out: {trouble}", file=sys.stderr)
+    return False
 
 
 class Words:

@@ -33,7 +33,7 @@ from .clock import Clock
 from .errors import TrainerError
 from .jump import JumpWatch, read_clocks
 from .known import newest_by_store
-from .leaving import StoppedOnPurpose, Words, patience_s
+from .leaving import StoppedOnPurpose, Words, is_new, patience_s
 from .notice import NoticeWatch
 from .orders import Orders, token_of
 from .plan import Plan
@@ -206,7 +206,7 @@ class SpotSession:
         """Save while training goes on, where it may."""
         self._phase.set("save", self.step)
         if not self._plan.checkpoint.asynchronous:
-            self._keeper.save(self.step, tier)
+            self._keeper.save_if_possible(self.step, tier)
         elif self._keeper.begin(self.step, tier) and not self._overlaps:
             self._keeper.join()
         self._cadence.saved(tier)
@@ -233,8 +233,9 @@ class SpotSession:
                     self._save()
                 self._keeper.finish()
             except BaseException as trouble:
-                error = error or trouble
-                raise
+                if is_new(trouble, error):
+                    error = error or trouble
+                    raise
             finally:
                 self._notice.disarm()
                 fenced = self._keeper.close(within_s=patience_s(error, self._notice.left_s, self._plan))

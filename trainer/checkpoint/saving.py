@@ -2,8 +2,9 @@
 
 A save has three parts. `begin` lays the state out and starts to copy it; `join` is called before the
 optimizer changes anything, and waits for that copy; the rest — hashing, sealing, writing, committing,
-removing what is older — happens beside the training, and `check` tells how it went. While one save is on
-its way no other begins: the arena is one, and whoever saves too often is told so by `begin`.
+removing what is older — happens beside the training, and `check` tells how it went: a save that fails for
+a reason that may pass is passed over, see `failing`. While one save is on its way no other begins: the
+arena is one, and whoever saves too often is told so by `begin`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .arena import Arena
 from .capture import Captured, TrainingState, copy
 from .carrying import Carried
 from .emergency import OF_TIER
+from .failing import PASSING, Failures
 from .lease import refuse_zombie
 from .ledger import Ledger, Tier
 from .ranks import Alone, Ranks
@@ -49,6 +51,7 @@ class Saving:
         self._scribe = Scribe(plan, self._ranks, self._arena, self._told, self._relay)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
         self._under_way: Future[None] | None = None
+        self._failures = Failures()
         self._begun = (0, 0.0)  # Bytes of the save on its way, and when it began.
         self._copied = threading.Event()
         self._copied.set()
@@ -139,34 +142,59 @@ class Saving:
             self._captured = None
 
     def check(self) -> None:
-        """Raise what went wrong with the last save, once.
+        """Raise what went wrong with the last save, once; what may pass, when it did so time after time.
 
         Raises:
             FencedOut: A newer attempt has committed.
-            OSError, StoreTrouble, WriterLost: The save did not come to be; what was committed stands.
+            OSError, StoreTrouble, WriterLost, NotSaved: Several saves in a row did not come to be; what was
+                committed stands.
         """
         if not self.is_busy:
             self._result()
+        self._failures.refuse()
         if self._relay.fenced is not None:
             raise self._relay.fenced
 
     def _result(self) -> None:
         done, self._under_way = self._under_way, None
-        if done is not None:
+        if done is None:
+            return
+        try:
             done.result()
+        except PASSING as trouble:
+            self._failures.met(trouble)
+        else:
+            self._failures.forget()
 
     def refuse_zombie(self) -> None:
         """Raise FencedOut where a newer attempt or life has taken over."""
         refuse_zombie(open_stores(self._plan)[0], self._plan.attempt, self._life)
 
     def finish(self) -> None:
-        """Wait for the save on its way; raises what `check` does."""
+        """Wait for the save on its way; raises what went wrong with it and does not pass."""
         self.join()
         self._result()
 
     def save(self, step: int, tier: Tier = "F", rung: CaptureRung | None = None) -> None:
-        """Commit the state after `step` steps before returning, unless it is committed already."""
+        """Commit the state after `step` steps before returning, unless it is committed already.
+
+        What became of the save before does not matter; that this one comes to be does.
+
+        Raises:
+            FencedOut, OSError, StoreTrouble, WriterLost, NotSaved: It did not.
+        """
         self.finish()
+        self._failures.forget()
+        self._save_and_wait(step, tier, rung)
+        self._failures.refuse(1)
+
+    def save_if_possible(self, step: int, tier: Tier) -> None:
+        """Save with training at a standstill; where that fails the next one counts. Raises as `check`."""
+        self.finish()
+        self._save_and_wait(step, tier, None)
+        self.check()
+
+    def _save_and_wait(self, step: int, tier: Tier, rung: CaptureRung | None) -> None:
         if step == self.saved_step and (self.saved_exactly or tier == "W"):
             return
         began = time.perf_counter()

@@ -75,6 +75,14 @@ class Scribe:
         Raises:
             WriterLost: The writer ended, and so did the one after it, or it was given up.
         """
+        try:
+            return self._commit(save, captured_bytes, began)
+        except WriterLost:
+            if self._ranks.world_size > 1 and not self._is_given_up:
+                self.renew()  # For the next save; the other ranks have given this one up.
+            raise
+
+    def _commit(self, save: Save, captured_bytes: int, began: float) -> tuple[Committed | None, Taken]:
         if self.is_relayed:
             entries = write_together(self._beside, self.writing, save)
             if self._ranks.rank == 0:
