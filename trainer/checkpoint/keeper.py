@@ -89,7 +89,8 @@ class Keeper(Saving):
             read = f"{found.near_bytes} of {found.read_bytes} bytes"
             print(f"lowtide-run: {read} were read from this node's own disk", file=sys.stderr)
         manifest = found.manifest
-        self._scribe.go_on_from(manifest.generation, sorted(found.damaged), url if found.store else None)
+        where = url if found.store else None
+        self._scribe.go_on_from(manifest.generation, sorted(found.damaged), where, found.floor)
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
         self._telling.restored(found, url, seconds)
 

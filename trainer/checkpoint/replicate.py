@@ -18,7 +18,7 @@ from .frames import BadBlock
 from .layout import manifest_key
 from .lease import refuse_zombie, take
 from .stores import Absent, Store
-from .transfer import copy_checkpoint
+from .transfer import TransferConflict, copy_checkpoint
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
@@ -182,8 +182,8 @@ class _Queue:
                 index=self._index,
                 fence=self._fence,
             )
-        except FencedOut as newer:
-            self._trouble(f"generation {generation} does not go to {self._replica.url}: {newer}")
+        except (FencedOut, TransferConflict) as never:
+            self._trouble(f"generation {generation} does not go to {self._replica.url}: {never}")
             return True
         except (TrainerError, BadBlock, Absent, OSError) as met:
             self._index = FrameIndex(self._replica)  # What it said may be why.

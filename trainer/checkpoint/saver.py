@@ -71,6 +71,7 @@ class Saver:
             self._secret = RunSecret.fresh() if wrapped is None else keyring.unwrap(wrapped)
         self.wrapped: Wrapped | None = wrapped or self._wrap()
         self.parent: Parent | None = None  # The last checkpoint restored or committed.
+        self.floor = 0  # Numbers up to here are taken, in our store or another.
         self._full: dict[str, Known] = {}  # Blocks of the last full save.
         self._keyframes, self._chooser = Keyframes(self._into, run_id), Chooser()
         self._coded: Coded | None = None  # Of the save written last, where its codec was left open.
@@ -209,7 +210,7 @@ class Saver:
 
     def _create_root(self, asked: Manifest) -> tuple[Manifest, str]:
         number = self.parent.generation + 1 if self.parent else next_generation(self.store)
-        numbered = replace(asked, generation=number)
+        numbered = replace(asked, generation=max(number, self.floor + 1))
         return create_root(self.store, self._fence, numbered, self._secret, self.wrapped)
 
     def learn(self, save: Save, rank: RankManifest, committed: Parent) -> None:

@@ -62,9 +62,9 @@ class Scribe:
             wrapped=self._wrapped,
         )
 
-    def go_on_from(self, generation: int, damaged: Sequence[str], url: str | None) -> None:
-        """Go on from a checkpoint; `url` is the store that holds it, None for ours."""
-        self.writing.adopt(generation, sorted(damaged), url)
+    def go_on_from(self, generation: int, damaged: Sequence[str], url: str | None, floor: int) -> None:
+        """Go on from a checkpoint; see `Writing.adopt`."""
+        self.writing.adopt(generation, sorted(damaged), url, floor)
         self._newest = generation if url is None else None
 
     def commit(self, save: Save, captured_bytes: int, began: float) -> tuple[Committed | None, Taken]:

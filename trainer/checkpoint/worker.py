@@ -56,8 +56,8 @@ class Worker:
         self._shelf = shelf_of(settings, lambda told: self._say(_told(told)))
         return {"wrapped": self._shelf.wrapped()}
 
-    def _adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
-        self._the_shelf.adopt(generation, damaged, url)
+    def _adopt(self, generation: int, damaged: list[str], url: str | None, floor: int) -> None:
+        self._the_shelf.adopt(generation, damaged, url, floor)
 
     def _write(self, save: dict[str, Any]) -> dict[str, Any]:
         asked = Save(**{**save, "cuts": tuple(save["cuts"])})

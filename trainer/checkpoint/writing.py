@@ -40,8 +40,8 @@ class Writing(Protocol):
     def wrapped(self) -> dict[str, Any] | None:
         """Return the run secret for the other ranks, sealed."""
 
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
-        """Go on from a checkpoint; `url` is the store that holds it, None for the first."""
+    def adopt(self, generation: int, damaged: list[str], url: str | None, floor: int = 0) -> None:
+        """Go on from a checkpoint, of the store at `url` or else the first; numbers to `floor` are taken."""
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part; raises what `Saver.write` does."""
@@ -121,9 +121,9 @@ class Process:
             self._open_once()
         return self._wrapped
 
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+    def adopt(self, generation: int, damaged: list[str], url: str | None, floor: int = 0) -> None:
         """Go on from a checkpoint."""
-        self._ask("adopt", generation=generation, damaged=damaged, url=url)
+        self._ask("adopt", generation=generation, damaged=damaged, url=url, floor=floor)
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part."""
