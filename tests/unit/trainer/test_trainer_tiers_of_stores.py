@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from trainer.checkpoint.replicate import Replicator
+from trainer.checkpoint.scribe import Scribe
 from trainer.checkpoint.stores import StoreTrouble, open_store
 from trainer.checkpoint.verify import list_checkpoints
 from trainer.errors import FencedOut
@@ -149,3 +150,21 @@ def test_a_copy_whose_number_another_checkpoint_has_is_said_and_not_tried_for_ev
     assert replicator.close(5.0)
     assert len(said) == 1
     assert "generation 1 does not go to" in said[0]
+
+
+def test_a_writer_lost_before_the_first_commit_of_a_restored_run_makes_it_begin_no_new_numbering(
+    tmp_path, run, monkeypatch
+):
+    run(1, 3)
+    taken = events(tmp_path, 1, "committed")[-1]["generation"]
+    shutil.rmtree(tmp_path / "checkpoints")
+    real = Scribe.commit
+
+    def lose_writer_first(self, *asked):
+        monkeypatch.setattr(Scribe, "commit", real)
+        self.writing.kill()
+        return self.commit(*asked)
+
+    monkeypatch.setattr(Scribe, "commit", lose_writer_first)
+    run(2, 4, asynchronous=True)
+    assert events(tmp_path, 2, "committed")[0]["generation"] == taken + 1
