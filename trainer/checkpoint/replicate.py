@@ -15,6 +15,7 @@ from ..errors import FencedOut, TrainerError
 from .crypt import Keyring
 from .frame_index import FrameIndex
 from .frames import BadBlock
+from .hearing import tell
 from .layout import manifest_key
 from .lease import refuse_zombie, take
 from .stores import Absent, Store
@@ -189,12 +190,9 @@ class _Queue:
             self._index = FrameIndex(self._replica)  # What it said may be why.
             self._trouble(f"generation {generation} is not in {self._replica.url} yet: {met}")
             return False
-        self._done(
-            Replicated(
-                generation=generation,
-                url=moved.url,
-                seconds=time.monotonic() - began_s,
-                bytes=moved.copied_bytes,
-            )
+        seconds = time.monotonic() - began_s
+        tell(
+            self._done,
+            Replicated(generation=generation, url=moved.url, seconds=seconds, bytes=moved.copied_bytes),
         )
         return True

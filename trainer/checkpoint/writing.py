@@ -19,6 +19,7 @@ from ..fields import to_dict
 from . import crypt, stores
 from .arena import Arena
 from .carrying import Carried
+from .hearing import tell
 from .manifest import Parent, RankEntry
 from .node_shelf import NodeShelf
 from .replicate import Replicated
@@ -100,11 +101,9 @@ class Process:
     def __init__(self, arena: Arena, settings: dict[str, Any], told: Told) -> None:
         self._turn, self._told = threading.Lock(), told
         self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        boot = [sys.executable, "-P", str(BOOT), str(arena.file)]
         self._child = subprocess.Popen(
-            [sys.executable, "-P", str(BOOT), str(arena.file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=(arena.file,),
+            boot, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(arena.file,)
         )
         threading.Thread(target=self._hear, name="writer", daemon=True).start()
         self._is_open, self._settings = False, settings
@@ -200,15 +199,18 @@ class Process:
     def _hear(self) -> None:
         """Pass on what the writer says: answers to who asked, copies that were made to whoever cares."""
         assert self._child.stdout is not None
-        for line in self._child.stdout:
-            said = json.loads(line)
-            if "replicated" in said:
-                self._told(Replicated(**said["replicated"]))
-            elif "carried" in said:
-                self._told(carried_from(said["carried"]))
-            else:
-                self._answers.put(said)
-        self._answers.put(None)
+        try:
+            with self._child.stdout:
+                for line in self._child.stdout:
+                    said = json.loads(line)
+                    if "replicated" in said:
+                        tell(self._told, Replicated(**said["replicated"]))
+                    elif "carried" in said:
+                        tell(self._told, carried_from(said["carried"]))
+                    else:
+                        self._answers.put(said)
+        finally:
+            self._answers.put(None)
 
     def _answer(self) -> dict[str, Any]:
         answer = self._answers.get()

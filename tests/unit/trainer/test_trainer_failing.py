@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -179,3 +181,29 @@ def test_every_rank_passes_over_what_one_of_them_passes_over_and_nothing_else(ma
     with pytest.raises(RankLost, match="away") as met:
         commit_together(ranks, Writer(), Order())
     assert isinstance(met.value, NotSaved) is may_pass
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_run_log_that_cannot_take_a_copy_is_said_and_nothing_waits_for_it(
+    tmp_path, make_plan, monkeypatch, capsys, asynchronous
+):
+    plan = make_plan(asynchronous=asynchronous, full_every_s=1e-9)
+    stores = replace(plan.stores, primary_url=str(tmp_path / "primary"))
+    nodes = replace(plan.nodes, count=1, min=1)
+    session = session_of(tmp_path, replace(plan, stores=stores, nodes=nodes))
+    real, met = session._log.write, []
+
+    def full_once(event, **fields):
+        if event == "replicated" and not met:
+            met.append(event)
+            raise OSError(28, "No space left on device")
+        return real(event, **fields)
+
+    monkeypatch.setattr(session._log, "write", full_once)
+    with session:
+        for _ in session.steps(3):
+            session.tick(loss=1.0, tokens=1)
+            session._keeper.finish()
+            assert session._keeper._scribe.writing.drain(10.0)
+    assert "was not noted: [Errno 28]" in capsys.readouterr().err
+    assert steps_in(tmp_path / "primary")[0] == 3
