@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import TrainerError
 from ..fields import to_dict
 from .failing import PASSING, NotSaved
 from .manifest import Parent, RankEntry
@@ -32,12 +31,13 @@ def commit_together(ranks: Ranks, writing: Writing, save: Save) -> tuple[Committ
         What `Writing.write` and `Writing.commit` raise.
     """
     entries = write_together(ranks, writing, save)
-    done, trouble, told = None, None, dict[str, Any]()
+    done, told = None, dict[str, Any]()
+    trouble: Exception | None = None
     if ranks.rank == 0:
         try:
             done = writing.commit(save.save_id, entries)
             told = _told(done, save)
-        except (TrainerError, OSError) as met:
+        except Exception as met:
             trouble, told = met, _trouble_told(met)
     told = ranks.gather(f"committed-{save.save_id}", told)[0]
     if trouble is not None:
@@ -70,7 +70,7 @@ def write_together(ranks: Ranks, writing: Writing, save: Save) -> list[RankEntry
     told: dict[str, Any] = {}
     try:
         told["entry"] = to_dict(writing.write(save))
-    except (TrainerError, OSError) as met:
+    except Exception as met:  # Whatever it is, the others are not to wait.
         trouble, told = met, _trouble_told(met)
     answers = ranks.gather(f"wrote-{save.save_id}", told)
     if trouble is not None:
