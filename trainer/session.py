@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 import torch
 
 from .cadence import Cadence
-from .checkpoint.capture import Stateful, TrainingState, join_before
+from .checkpoint.capture import Stateful, TrainingState
 from .checkpoint.keeper import Keeper
 from .checkpoint.ledger import Tier
 from .checkpoint.ranks import Alone, Ranks
@@ -92,9 +92,11 @@ class SpotSession:
             world_size=self._ranks.world_size,
         )
         self._keeper = Keeper(plan, state, self._log, self._ranks)
-        self._overlaps = plan.checkpoint.asynchronous and join_before(optimizer, self._keeper.join)
+        self._overlaps = plan.checkpoint.asynchronous and self._keeper.join_before_steps_of(optimizer)
         self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
         self._open = ExitStack()
+        if log is None:
+            self._open.callback(self._log.close)  # After all else: it hears of the rest.
         self._orders = Orders(plan, self._clock, self._ranks, self._notice, self._cadence)
         self._words = Words(plan, self._log)
         self._jumps = JumpWatch(read_clocks())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -23,7 +24,7 @@ from ..plan import Plan
 from ..runlog import RunLog
 from .addresses import far_url, near_store, open_stores
 from .arena import Arena
-from .capture import Captured, TrainingState, copy
+from .capture import Captured, Stateful, TrainingState, copy, join_before
 from .carrying import Carried
 from .emergency import OF_TIER
 from .failing import PASSING, Failures
@@ -52,6 +53,7 @@ class Saving:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
         self._under_way: Future[None] | None = None
         self._failures = Failures()
+        self._unhook: Callable[[], None] | None = None
         self._begun = (0, 0.0)  # Bytes of the save on its way, and when it began.
         self._copied = threading.Event()
         self._copied.set()
@@ -126,6 +128,11 @@ class Saving:
             codec=self._plan.checkpoint.codec,
             uplink_bytes_per_s=self.ledger.copy_bytes_per_s(self._ranks.world_size),
         )
+
+    def join_before_steps_of(self, optimizer: Stateful) -> bool:
+        """Join before each step of an optimizer, until `close`; False where it knows no such hook."""
+        self._unhook = join_before(optimizer, self.join)
+        return self._unhook is not None
 
     def join(self) -> None:
         """Wait until what is being saved may be changed."""
@@ -228,6 +235,8 @@ class Saving:
 
         Returns why what was saved last could not be carried: a newer attempt or life has taken over.
         """
+        if self._unhook is not None:
+            self._unhook()
         self._pool.shutdown()
         self._scribe.close(within_s)
         self._arena.close()

@@ -86,6 +86,10 @@ class Shelf:
         """Wait until every copy is made; False where some are not."""
         return self._replicator.drain(within_s)
 
+    def close(self) -> None:
+        """End the copies; one on its way is left unfinished, and was never there."""
+        self._replicator.close()
+
     def sweep(self) -> None:
         """Remove what retention lets go of."""
         swept = sweep(self.saver.store, self._retention, keyring=self._keyring, grace_s=0, thoroughly=False)

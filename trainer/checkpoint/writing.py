@@ -79,7 +79,7 @@ class InProcess:
         self._arena, self._shelf = arena, shelf_of(settings, told)
         self.wrapped, self.adopt = self._shelf.wrapped, self._shelf.adopt
         self.commit, self.learn, self.sweep = self._shelf.commit, self._shelf.learn, self._shelf.sweep
-        self.drain = self._shelf.drain
+        self.drain, self.close = self._shelf.drain, self._shelf.close
         if isinstance(self._shelf, NodeShelf):
             self.draft, self.carry = self._shelf.draft, self._shelf.carry
 
@@ -90,9 +90,6 @@ class InProcess:
     def save(self, save: Save) -> Committed:
         """Write and commit."""
         return self.commit(save.save_id, [self.write(save)])
-
-    def close(self) -> None:
-        """Nothing is left to end."""
 
 
 class Process:
