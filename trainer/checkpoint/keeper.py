@@ -82,7 +82,7 @@ class Keeper(Saving):
         finished = finish_leftover(who)
         if finished is not None:
             done, seconds = finished
-            self._telling.committed(done, done.manifest.bytes, seconds)
+            self._telling.committed(done, seconds)
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         if self._near is not None:

@@ -78,7 +78,7 @@ class Saving:
         save = local.save
         self.ledger.carried(save.step, save.tier, local.bytes, carried.bytes, carried.seconds)
         if carried.committed is not None:
-            self._telling.committed(carried.committed, local.bytes, time.perf_counter() - local.began)
+            self._telling.committed(carried.committed, time.perf_counter() - local.began)
 
     def news(self) -> dict[str, Any] | None:
         """Return what rank 0 has to say of saves that are carried; goes to `hear` on every rank."""
@@ -227,7 +227,7 @@ class Saving:
             self.ledger.local(save.step, save.tier, captured.bytes)
         if done is not None:
             self.ledger.committed(done, captured.bytes)
-            self._telling.committed(done, captured.bytes, seconds)
+            self._telling.committed(done, seconds)
             self._scribe.sweep()
 
     def close(self, within_s: float = 0.0) -> FencedOut | None:

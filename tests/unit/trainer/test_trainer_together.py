@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import torch
 from torch.distributed import HashStore, distributed_c10d
 
 from trainer.adapters.driving import ranks_here
 from trainer.checkpoint import ranks
+from trainer.checkpoint.manifest import Manifest, RankEntry
 from trainer.checkpoint.ranks import Together
+from trainer.checkpoint.saves import Committed
+from trainer.checkpoint.telling import Telling
+from trainer.runlog import RunLog, read_spool
 
 
 @pytest.fixture
@@ -48,3 +54,27 @@ def test_the_name_of_a_job_comes_from_no_generator_of_the_training(monkeypatch):
         lives.append(ranks_here()._life)
         assert torch.equal(torch.get_rng_state(), before)
     assert lives[0] != lives[1]
+
+
+def test_a_commit_is_told_with_the_bytes_of_all_ranks(tmp_path):
+    parts = tuple(RankEntry(rank=n, key=f"ranks/a/{n}", sha256="0" * 64, bytes=100 + n) for n in range(2))
+    manifest = Manifest(
+        run_id="run",
+        generation=1,
+        epoch=1,
+        step=3,
+        tier="F",
+        exact=True,
+        parent=None,
+        keyframe=None,
+        committed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        config_digest="c",
+        world_size=2,
+        ranks=parts,
+    )
+    done = Committed(manifest=manifest, sha256="0" * 64, key="manifests/1", stored_bytes=5, commit_s=0.1)
+    log = RunLog(tmp_path, "run", 1, "0")
+    Telling(log, "file:///store").committed(done, 1.5)
+    log.close()
+    [told] = read_spool(log.path)
+    assert told["bytes"] == 100 + 101
