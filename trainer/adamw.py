@@ -9,12 +9,14 @@ Source: Loshchilov and Hutter (2019), decoupled weight decay regularization.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
+from torch.utils.hooks import RemovableHandle
 
 
 class AdamW:
@@ -34,16 +36,18 @@ class AdamW:
         self._mean = {name: torch.zeros_like(p) for name, p in self._parameters.items()}
         self._square = {name: torch.zeros_like(p) for name, p in self._parameters.items()}
         self._steps = [torch.tensor(0.0) for _ in self._parameters]
-        self._before: list[Callable[..., Any]] = []
+        self._before: OrderedDict[int, Callable[..., Any]] = OrderedDict()
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> None:
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Have `hook(optimizer, args, kwargs)` called before each step, as torch's optimizers do."""
-        self._before.append(hook)
+        handle = RemovableHandle(self._before)
+        self._before[handle.id] = hook
+        return handle
 
     @torch.no_grad()
     def step(self) -> None:
         """Move every parameter along its gradient; all must have one."""
-        for hook in self._before:
+        for hook in self._before.values():
             hook(self, (), {})
         gradients = [p.grad for p in self._parameters.values() if p.grad is not None]
         adamw(

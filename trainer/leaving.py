@@ -78,6 +78,14 @@ def say_choice(choice: Choice) -> None:
     print(f"lowtide-run: {what}: {choice.reason}", file=sys.stderr)
 
 
+def is_new(trouble: BaseException, error: BaseException | None) -> bool:
+    """Tell whether what was met on the way out is raised: not in place of what training itself died of."""
+    if error is None or isinstance(error, StoppedOnPurpose) or not isinstance(trouble, Exception):
+        return True
+    print(f"lowtide-run: on the way out: {trouble}", file=sys.stderr)
+    return False
+
+
 class Words:
     """What the run log hears of a session's beginning and end."""
 

@@ -91,8 +91,11 @@ class RunLog:
         return line
 
     def close(self) -> None:
-        """Close the file; the events stay."""
-        os.close(self._file)
+        """Close the file; the events stay, and a later one is an OSError."""
+        with self._lock:
+            file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def _drop_torn_line(path: Path) -> int:

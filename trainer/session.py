@@ -26,7 +26,7 @@ from typing import Any, NoReturn, SupportsFloat
 import torch
 
 from .cadence import Cadence
-from .checkpoint.capture import Stateful, TrainingState, join_before
+from .checkpoint.capture import Stateful, TrainingState
 from .checkpoint.keeper import Keeper
 from .checkpoint.ledger import Tier
 from .checkpoint.ranks import Alone, Ranks
@@ -34,7 +34,7 @@ from .clock import Clock
 from .errors import TrainerError
 from .jump import JumpWatch, read_clocks
 from .known import newest_by_store
-from .leaving import StoppedOnPurpose, Words, say_choice, wait_for_copies
+from .leaving import StoppedOnPurpose, Words, is_new, say_choice, wait_for_copies
 from .notice import NoticeWatch
 from .orders import Orders, token_of
 from .plan import Plan
@@ -90,13 +90,13 @@ class SpotSession:
             model=model,
             parts={"optimizer": optimizer, "data": data, "scheduler": scheduler, "scaler": scaler},
             config=config or {},
-            rank=self._ranks.rank,
-            world_size=self._ranks.world_size,
-        )
+            rank=self._ranks.rank, world_size=self._ranks.world_size,
+        )  # fmt: skip
         self._keeper = Keeper(plan, self._state, self._log, self._ranks)
-        self._overlaps = plan.checkpoint.asynchronous and join_before(optimizer, self._keeper.join)
-        self._cadence = Cadence(plan.checkpoint, compression=self._clock.compression)
-        self._open = ExitStack()
+        self._overlaps = plan.checkpoint.asynchronous and self._keeper.join_before_steps_of(optimizer)
+        self._cadence, self._open = Cadence(plan.checkpoint, compression=self._clock.compression), ExitStack()
+        if log is None:
+            self._open.callback(self._log.close)  # After all else: it hears of the rest.
         self._orders = Orders(plan, self._clock, self._ranks, self._notice, self._cadence)
         self._words, self._jumps = Words(plan, self._log), JumpWatch(read_clocks())
         self._total = math.inf  # Steps in all; a loop that does not ask `steps` has no known end.
@@ -209,7 +209,7 @@ class SpotSession:
         """Save while training goes on, where it may."""
         self._phase.set("save", self.step)
         if not self._plan.checkpoint.asynchronous:
-            self._keeper.save(self.step, tier)
+            self._keeper.save_if_possible(self.step, tier)
         elif self._keeper.begin(self.step, tier) and not self._overlaps:
             self._keeper.join()
         self._cadence.saved(tier)
@@ -236,14 +236,14 @@ class SpotSession:
                     self._save()
                 self._keeper.finish()
             except BaseException as trouble:
-                error = error or trouble
-                raise
+                if is_new(trouble, error):
+                    error = error or trouble
+                    raise
             finally:
                 cut, left_s = wait_for_copies(self._keeper, self._notice, self._words, error)
                 fenced = self._keeper.close(within_s=left_s)
                 self._notice.disarm()
-                is_news = error is None or isinstance(error, StoppedOnPurpose)
-                news = (fenced or cut) if is_news else None
+                news = (fenced or cut) if error is None or isinstance(error, StoppedOnPurpose) else None
                 self._words.ended(news or error, self.step, self._model)
                 self._phase.set("done", self.step)
             if news is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -156,6 +157,12 @@ def test_a_listing_older_than_one_seen_before_removes_nothing(store, monkeypatch
     monkeypatch.setattr(store, "list", lambda prefix: iter(whole if prefix == "manifests/" else []))
     swept = sweep(store, Retention(newest=1), keyring=KEYRING)
     assert "lacks generation 4" in swept.refused
+
+
+def test_the_later_attempts_checkpoint_counts_as_the_newest_whatever_its_number():
+    manifests = [replace(_manifest(1, "F", None), epoch=6), *(_manifest(n, "F", None) for n in (4, 5))]
+    assert chosen(manifests, Retention(newest=1)) == {1}
+    assert chosen(manifests, Retention(newest=2)) == {1, 5}
 
 
 tiers = st.lists(st.sampled_from("FWE"), min_size=1, max_size=20)

@@ -7,6 +7,7 @@ obeyed in `end`, which leaves with SystemExit 75 through the foreign loop, as it
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Sized
 from typing import Any
 
@@ -68,7 +69,8 @@ def ranks_here() -> Ranks:
         return Alone()
     from torch.distributed.distributed_c10d import _get_default_store  # No public way leads to it.
 
-    life = [torch.empty((), dtype=torch.int64).random_().item()]
+    # Torch's generator is the user's, and seeded alike at every start.
+    life = [secrets.token_hex(8)]
     distributed.broadcast_object_list(life)
     store = distributed.PrefixStore("lowtide", _get_default_store())
-    return Together(store, distributed.get_rank(), distributed.get_world_size(), str(life[0]))
+    return Together(store, distributed.get_rank(), distributed.get_world_size(), life[0])

@@ -103,7 +103,9 @@ class Arena:
         return memoryview(self._memory or b"")
 
     def close(self) -> None:
-        """Give the descriptor back; the memory goes with the last view."""
+        """Give the descriptor and the memory back; it goes with the last view somebody else holds."""
+        self._memory, self._whole = None, torch.empty(0, dtype=torch.uint8)
+        self._viewed, self._views = None, []
         os.close(self.file)
 
 

@@ -238,10 +238,10 @@ def _digest(model: torch.nn.Module, optimizer: Stateful | None, config: dict[str
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def join_before(optimizer: Stateful, join: Callable[[], None]) -> bool:
-    """Have a copy joined before each step of the optimizer; False where it knows no such hook."""
+def join_before(optimizer: Stateful, join: Callable[[], None]) -> Callable[[], None] | None:
+    """Have a copy joined before each step of the optimizer; return what ends that, or None: no hook."""
     register = getattr(optimizer, "register_step_pre_hook", None)
     if register is None:
-        return False
-    register(lambda *_: join())
-    return True
+        return None
+    handle = register(lambda *_: join())
+    return getattr(handle, "remove", lambda: None)  # Not every optimizer of one's own has a handle.

@@ -19,6 +19,7 @@ from .crypt import RunSecret
 from .fence import Fence
 from .frame_index import FrameIndex, frame_id
 from .frames import BLOCK_BYTES, BadBlock
+from .hearing import tell
 from .layout import RANKS, failed_key
 from .manifest import BadManifest, Parent, RankEntry, RankManifest, rank_from_bytes, rank_to_bytes
 from .node_saver import NodeSaver
@@ -152,7 +153,7 @@ class Carrier:
                 self._change.wait_for(lambda: self._wanted is not None)
                 assert self._wanted is not None
                 (save_id, entries), self._wanted = self._wanted, None
-            self._told(self._carry(save_id, entries))
+            tell(self._told, self._carry(save_id, entries))
 
     def _carry(self, save_id: str, entries: Sequence[RankEntry]) -> Carried:
         began = time.monotonic()

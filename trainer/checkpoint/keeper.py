@@ -82,14 +82,15 @@ class Keeper(Saving):
         finished = finish_leftover(who)
         if finished is not None:
             done, seconds = finished
-            self._telling.committed(done, done.manifest.bytes, seconds)
+            self._telling.committed(done, seconds)
 
     def _go_on_from(self, found: Restored, url: str, seconds: float) -> None:
         if self._near is not None:
             read = f"{found.near_bytes} of {found.read_bytes} bytes"
             print(f"lowtide-run: {read} were read from this node's own disk", file=sys.stderr)
         manifest = found.manifest
-        self._scribe.go_on_from(manifest.generation, sorted(found.damaged), url if found.store else None)
+        where = url if found.store else None
+        self._scribe.go_on_from(manifest.generation, sorted(found.damaged), where, found.floor)
         self.saved_step, self.saved_exactly = manifest.step, manifest.exact
         self._telling.restored(found, url, seconds)
 

@@ -6,16 +6,19 @@ keyframe's blocks are read back from the store when they are needed: holding the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from .codec import Codec, encode
 from .crypt import RunSecret
-from .frames import cut
+from .frames import BadBlock, cut
 from .manifest import Parent, RankManifest
 from .reading import Reader
 from .saves import Save
-from .stores import Store
+from .stores import Absent, Store
 
+T = TypeVar("T")
 KEYFRAME_EVERY = 16  # Light saves measured from one keyframe before a new one is written.
 WORTH_A_DELTA = 1.15  # Times smaller than shuffling alone, on a sample.
 
@@ -27,7 +30,7 @@ class Keyframes:
         self._store, self._run_id = store, run_id
         self._parent: Parent | None = None
         self._rank: RankManifest | None = None
-        self._since = 0
+        self._since, self._is_spoilt = 0, False
         self._cuts: tuple[int, ...] = ()
 
     @property
@@ -48,11 +51,27 @@ class Keyframes:
 
     def codec_of(self, save: Save, payload: memoryview, secret: RunSecret | None) -> Codec:
         """Return how a light save is stored: as distances, where a sample says that pays."""
-        if not self.is_delta(save):
+        if not self.is_delta(save) or self._is_spoilt:
             return "s2z"
         plain, base = next(cut(payload, save.cuts)), next(self.blocks(secret))
         shrunk = len(encode("s2z", plain)) / max(1, len(encode("d2z", plain, base)))
         return "d2z" if shrunk >= WORTH_A_DELTA else "s2z"
+
+    def write_whole_if_spoilt(self, save: Save, write: Callable[[], T], *, is_alone: bool) -> T:
+        """Write a save; where its keyframe proves to be damaged or gone, again, measured from nothing.
+
+        Of several ranks each has the keyframe of the same saves, so there the next one is made in its turn.
+        """
+        try:
+            return write()
+        except (BadBlock, Absent) as trouble:
+            if self._is_spoilt or not self.is_delta(save):
+                raise
+            print(f"lowtide-run: the keyframe of light saves is spoilt: {trouble}", file=sys.stderr)
+            self._is_spoilt = True
+            if is_alone:
+                self._parent, self._rank = None, None
+            return write()
 
     def blocks(self, secret: RunSecret | None) -> Iterator[memoryview]:
         """Yield the keyframe's blocks."""
@@ -71,4 +90,4 @@ class Keyframes:
             self._since += 1
         else:
             self._parent, self._rank, self._since = committed, rank, 0
-            self._cuts = save.cuts
+            self._cuts, self._is_spoilt = save.cuts, False

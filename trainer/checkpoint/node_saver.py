@@ -68,8 +68,8 @@ class NodeSaver(Saver):
 
     def write_pieces(self, save: Save, header: memoryview, pieces: Sequence[memoryview]) -> RankEntry:
         """Write this rank's part to this node's disk; the shared store is not asked."""
-        keyframe = self._keyframes.of(save)
         entry = super().write_pieces(save, header, pieces)
+        keyframe = self._keyframes.of(save)  # None where it proved to be spoilt.
         _, rank, stored_bytes = self._pending.pop(save.save_id)
         self._local[save.save_id] = Local(
             save=save, rank=rank, stored_bytes=stored_bytes, coded=self._coded, keyframe=keyframe

@@ -39,9 +39,9 @@ class NodeShelf(Shelf):
         self._node_saver = NodeSaver(near, shared, retention=settings["retention"], **who)
         return self._node_saver
 
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+    def adopt(self, generation: int, damaged: list[str], url: str | None, floor: int = 0) -> None:
         """Go on from a checkpoint."""
-        super().adopt(generation, damaged, url)
+        super().adopt(generation, damaged, url, floor)
         self._carrier.adopted()
 
     def draft(self, save_id: str, entries: list[RankEntry]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -108,6 +109,7 @@ class Together:
         self._store, self.rank, self.world_size, self._life = store, rank, world_size, life
         self._has_given_up = threading.Event()
         self._nudges = 0
+        self._unread: deque[int] = deque()  # Turns whose order some rank may not have read.
 
     def beside(self) -> Together:
         """Return the same ranks over a connection of their own, for another thread."""
@@ -140,14 +142,25 @@ class Together:
                     ) from None
 
     def follow(self, turn: int, order: Any) -> Any:
-        """Return what rank 0 orders; what it ordered two turns ago nobody waits for any more."""
+        """Return what rank 0 orders; it stays there until every rank has read it."""
         key = self._key("order", turn)
         if self.rank == 0:
             self._store.set(key, json.dumps(order))
-            self._store.delete_key(self._key("order", turn - 2))
+            self._unread.append(turn)
+            self._forget_what_all_have_read()
             return order
         self._await([key], f"order {turn}", PATIENCE_S)
-        return json.loads(self._store.get(key))
+        order = json.loads(self._store.get(key))
+        self._store.add(self._key("read", turn), 1)
+        return order
+
+    def _forget_what_all_have_read(self) -> None:
+        while len(self._unread) > 2:  # Of the newest nobody needs to be asked: they are being read.
+            read = self._key("read", self._unread[0])
+            if self._store.add(read, 0) < self.world_size - 1:
+                return
+            self._store.delete_key(self._key("order", self._unread.popleft()))
+            self._store.delete_key(read)
 
     def ring(self, source: str) -> None:
         """Tell all ranks."""

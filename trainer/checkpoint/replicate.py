@@ -15,10 +15,11 @@ from ..errors import FencedOut, TrainerError
 from .crypt import Keyring
 from .frame_index import FrameIndex
 from .frames import BadBlock
+from .hearing import tell
 from .layout import manifest_key
 from .lease import refuse_zombie, take
 from .stores import Absent, Store
-from .transfer import copy_checkpoint
+from .transfer import TransferConflict, copy_checkpoint
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
@@ -182,19 +183,16 @@ class _Queue:
                 index=self._index,
                 fence=self._fence,
             )
-        except FencedOut as newer:
-            self._trouble(f"generation {generation} does not go to {self._replica.url}: {newer}")
+        except (FencedOut, TransferConflict) as never:
+            self._trouble(f"generation {generation} does not go to {self._replica.url}: {never}")
             return True
         except (TrainerError, BadBlock, Absent, OSError) as met:
             self._index = FrameIndex(self._replica)  # What it said may be why.
             self._trouble(f"generation {generation} is not in {self._replica.url} yet: {met}")
             return False
-        self._done(
-            Replicated(
-                generation=generation,
-                url=moved.url,
-                seconds=time.monotonic() - began_s,
-                bytes=moved.copied_bytes,
-            )
+        seconds = time.monotonic() - began_s
+        tell(
+            self._done,
+            Replicated(generation=generation, url=moved.url, seconds=seconds, bytes=moved.copied_bytes),
         )
         return True

@@ -36,6 +36,7 @@ class Restored:
     read_bytes: int  # Stored bytes this rank read.
     near_bytes: int  # Of those and of headers, what this node's own disk gave.
     damaged: frozenset[str]  # Addresses that did not verify in the first store that should hold them.
+    floor: int = 0  # The highest number any store was seen to hold, valid or not; rank 0 alone looks.
 
     @property
     def manifest(self) -> Manifest:
@@ -63,6 +64,7 @@ class _Search:
     keyring: Keyring | None
     run_id: str
     wrong: dict[int, str] = field(default_factory=dict)
+    floor: int = 0
 
 
 def restore(
@@ -137,7 +139,10 @@ def _candidates(search: _Search) -> list[dict[str, object]]:
     """Return every root some store holds, the newest first; what cannot be read is put aside."""
     found: dict[int, dict[str, object]] = {}
     for number, store in enumerate(search.stores):
-        for generation in _listed(store, is_replica=number > 1):
+        here = _listed(store, is_replica=number > 1)
+        aside = _listed(store, is_replica=number > 1, prefix=QUARANTINE)
+        search.floor = max([search.floor, *here, *aside])
+        for generation in here:
             try:
                 root = root_from_bytes(store.read(manifest_key(generation)))
             except (BadManifest, Absent) as trouble:
@@ -207,6 +212,7 @@ def _load(
         read_bytes=read_bytes,
         near_bytes=sum(sum(reader.near_bytes) for reader in [*readers, *(keyframes or [])]),
         damaged=frozenset(address for reader in readers for address in reader.damaged),
+        floor=search.floor,
     )
 
 

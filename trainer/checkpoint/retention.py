@@ -65,9 +65,14 @@ def unpin(store: Store, generation: int) -> None:
     store.delete(f"{PINS}{generation:09d}.json")
 
 
+def _age(manifest: Manifest) -> tuple[int, int]:
+    """Return what a restore goes by: of two attempts the later one's counts, whatever its number."""
+    return manifest.epoch, manifest.generation
+
+
 def chosen(manifests: Iterable[Manifest], retention: Retention) -> set[int]:
     """Return the generations to keep, of those given; pure."""
-    newest_first = sorted(manifests, key=lambda each: each.generation, reverse=True)
+    newest_first = sorted(manifests, key=_age, reverse=True)
     by_number = {each.generation: each for each in newest_first}
     keep = {each.generation for each in newest_first[: max(1, retention.newest)]}
     keep |= {number for number in by_number if number in retention.pinned}
@@ -173,7 +178,7 @@ class _Sweep:
 
     def _verify(self, kept: list[Manifest]) -> None:
         exact = [each for each in kept if each.tier == "F"] or [each for each in kept if each.exact]
-        newest = {max(each.generation for each in some) for some in (kept, exact) if some}
+        newest = {max(some, key=_age).generation for some in (kept, exact) if some}
         for generation in sorted(newest):
             try:
                 root = read_root(self._store, generation, self._keyring)

@@ -71,6 +71,7 @@ class Saver:
             self._secret = RunSecret.fresh() if wrapped is None else keyring.unwrap(wrapped)
         self.wrapped: Wrapped | None = wrapped or self._wrap()
         self.parent: Parent | None = None  # The last checkpoint restored or committed.
+        self.floor = 0  # Numbers up to here are taken, in our store or another.
         self._full: dict[str, Known] = {}  # Blocks of the last full save.
         self._keyframes, self._chooser = Keyframes(self._into, run_id), Chooser()
         self._coded: Coded | None = None  # Of the save written last, where its codec was left open.
@@ -123,6 +124,21 @@ class Saver:
         if self._into is self.store:
             self._fence.ask_lease()
             self._fence.ask_newest()
+        rank, stored_bytes = self._keyframes.write_whole_if_spoilt(
+            save, lambda: self._write_blob(save, header, pieces), is_alone=self._world_size == 1
+        )
+        crash_point("rank.before_write")
+        key, raw = rank_key(save.save_id, self._rank), rank_to_bytes(rank)
+        if not self._into.create(key, raw):
+            raise FencedOut(f"{key} exists already.", fix="Stop this process; the run goes on elsewhere.")
+        crash_point("rank.after_write")
+        self._pending[save.save_id] = (save, rank, stored_bytes)
+        size = save.payload_bytes + save.header_bytes
+        return RankEntry(rank=self._rank, key=key, sha256=rank_name(rank), bytes=size)
+
+    def _write_blob(
+        self, save: Save, header: memoryview, pieces: Sequence[memoryview]
+    ) -> tuple[RankManifest, int]:
         salt = os.urandom(SALT_BYTES)
         frames = FrameWriter(
             self._into,
@@ -141,18 +157,7 @@ class Saver:
             raise
         if save.tier != "W":
             self._chooser.note(codec, frames.pace)
-        crash_point("rank.before_write")
-        key, raw = rank_key(save.save_id, self._rank), rank_to_bytes(rank)
-        if not self._into.create(key, raw):
-            raise FencedOut(f"{key} exists already.", fix="Stop this process; the run goes on elsewhere.")
-        crash_point("rank.after_write")
-        self._pending[save.save_id] = (save, rank, frames.pace.stored_bytes)
-        return RankEntry(
-            rank=self._rank,
-            key=key,
-            sha256=rank_name(rank),
-            bytes=save.payload_bytes + save.header_bytes,
-        )
+        return rank, frames.pace.stored_bytes
 
     def _write_blocks(
         self, save: Save, header: memoryview, pieces: Sequence[memoryview], frames: FrameWriter
@@ -209,7 +214,7 @@ class Saver:
 
     def _create_root(self, asked: Manifest) -> tuple[Manifest, str]:
         number = self.parent.generation + 1 if self.parent else next_generation(self.store)
-        numbered = replace(asked, generation=number)
+        numbered = replace(asked, generation=max(number, self.floor + 1))
         return create_root(self.store, self._fence, numbered, self._secret, self.wrapped)
 
     def learn(self, save: Save, rank: RankManifest, committed: Parent) -> None:

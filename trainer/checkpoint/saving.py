@@ -2,8 +2,9 @@
 
 A save has three parts. `begin` lays the state out and starts to copy it; `join` is called before the
 optimizer changes anything, and waits for that copy; the rest — hashing, sealing, writing, committing,
-removing what is older — happens beside the training, and `check` tells how it went. While one save is on
-its way no other begins: the arena is one, and whoever saves too often is told so by `begin`.
+removing what is older — happens beside the training, and `check` tells how it went: a save that fails for
+a reason that may pass is passed over, see `failing`. While one save is on its way no other begins: the
+arena is one, and whoever saves too often is told so by `begin`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -22,9 +24,10 @@ from ..plan import Plan
 from ..runlog import RunLog
 from .addresses import far_url, near_store, open_stores
 from .arena import Arena
-from .capture import Captured, TrainingState, copy
+from .capture import Captured, Stateful, TrainingState, copy, join_before
 from .carrying import Carried
 from .emergency import OF_TIER
+from .failing import PASSING, Failures
 from .lease import refuse_zombie
 from .ledger import Ledger, Tier
 from .ranks import Alone, Ranks
@@ -50,6 +53,8 @@ class Saving:
         self._scribe = Scribe(plan, self._ranks, self._arena, self._told, self._relay)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="save")
         self._under_way: Future[None] | None = None
+        self._failures = Failures()
+        self._unhook: Callable[[], None] | None = None
         self._begun = (0, 0.0)  # Bytes of the save on its way, and when it began.
         self._copied = threading.Event()
         self._copied.set()
@@ -74,7 +79,7 @@ class Saving:
         save = local.save
         self.ledger.carried(save.step, save.tier, local.bytes, carried.bytes, carried.seconds)
         if carried.committed is not None:
-            self._telling.committed(carried.committed, local.bytes, time.perf_counter() - local.began)
+            self._telling.committed(carried.committed, time.perf_counter() - local.began)
 
     def news(self) -> dict[str, Any] | None:
         """Return what rank 0 has to say of saves that are carried; goes to `hear` on every rank."""
@@ -125,6 +130,11 @@ class Saving:
             uplink_bytes_per_s=self.ledger.copy_bytes_per_s(self._ranks.world_size),
         )
 
+    def join_before_steps_of(self, optimizer: Stateful) -> bool:
+        """Join before each step of an optimizer, until `close`; False where it knows no such hook."""
+        self._unhook = join_before(optimizer, self.join)
+        return self._unhook is not None
+
     def join(self) -> None:
         """Wait until what is being saved may be changed."""
         if self._copied.is_set() and self._captured is None:
@@ -140,34 +150,59 @@ class Saving:
             self._captured = None
 
     def check(self) -> None:
-        """Raise what went wrong with the last save, once.
+        """Raise what went wrong with the last save, once; what may pass, when it did so time after time.
 
         Raises:
             FencedOut: A newer attempt has committed.
-            OSError, StoreTrouble, WriterLost: The save did not come to be; what was committed stands.
+            OSError, StoreTrouble, WriterLost, NotSaved: Several saves in a row did not come to be; what was
+                committed stands.
         """
         if not self.is_busy:
             self._result()
+        self._failures.refuse()
         if self._relay.fenced is not None:
             raise self._relay.fenced
 
     def _result(self) -> None:
         done, self._under_way = self._under_way, None
-        if done is not None:
+        if done is None:
+            return
+        try:
             done.result()
+        except PASSING as trouble:
+            self._failures.met(trouble)
+        else:
+            self._failures.forget()
 
     def refuse_zombie(self) -> None:
         """Raise FencedOut where a newer attempt or life has taken over."""
         refuse_zombie(open_stores(self._plan)[0], self._plan.attempt, self._life)
 
     def finish(self) -> None:
-        """Wait for the save on its way; raises what `check` does."""
+        """Wait for the save on its way; raises what went wrong with it and does not pass."""
         self.join()
         self._result()
 
     def save(self, step: int, tier: Tier = "F", rung: CaptureRung | None = None) -> None:
-        """Commit the state after `step` steps before returning, unless it is committed already."""
+        """Commit the state after `step` steps before returning, unless it is committed already.
+
+        What became of the save before does not matter; that this one comes to be does.
+
+        Raises:
+            FencedOut, OSError, StoreTrouble, WriterLost, NotSaved: It did not.
+        """
         self.finish()
+        self._failures.forget()
+        self._save_and_wait(step, tier, rung)
+        self._failures.refuse(1)
+
+    def save_if_possible(self, step: int, tier: Tier) -> None:
+        """Save with training at a standstill; where that fails the next one counts. Raises as `check`."""
+        self.finish()
+        self._save_and_wait(step, tier, None)
+        self.check()
+
+    def _save_and_wait(self, step: int, tier: Tier, rung: CaptureRung | None) -> None:
         if step == self.saved_step and (self.saved_exactly or tier == "W"):
             return
         began = time.perf_counter()
@@ -193,7 +228,7 @@ class Saving:
             self.ledger.local(save.step, save.tier, captured.bytes)
         if done is not None:
             self.ledger.committed(done, captured.bytes)
-            self._telling.committed(done, captured.bytes, seconds)
+            self._telling.committed(done, seconds)
             self._scribe.sweep()
 
     def drain(self, within_s: float) -> bool:
@@ -208,6 +243,8 @@ class Saving:
 
         Returns why what was saved last could not be carried: a newer attempt or life has taken over.
         """
+        if self._unhook is not None:
+            self._unhook()
         self._pool.shutdown()
         self._scribe.close(within_s)
         self._arena.close()

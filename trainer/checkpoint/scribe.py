@@ -21,6 +21,8 @@ from .saves import Committed, Save
 from .worker import Told
 from .writing import WriterLost, Writing
 
+Adopted = tuple[int, list[str], str | None, int]  # As `Writing.adopt` takes it.
+
 
 class Scribe:
     """Has saves written and committed, as one rank.
@@ -37,7 +39,7 @@ class Scribe:
         self._life, self._owed = "", tuple[str, ...]()
         self._writing: Writing | None = None
         self._wrapped: dict[str, Any] | None = None  # The run secret, once a writer made it.
-        self._newest: int | None = None  # Generation of what was restored or committed last, in our store.
+        self._adopted: Adopted | None = None  # What was restored or committed last.
         self._is_given_up = False
 
     @property
@@ -62,10 +64,15 @@ class Scribe:
             wrapped=self._wrapped,
         )
 
-    def go_on_from(self, generation: int, damaged: Sequence[str], url: str | None) -> None:
-        """Go on from a checkpoint; `url` is the store that holds it, None for ours."""
-        self.writing.adopt(generation, sorted(damaged), url)
-        self._newest = generation if url is None else None
+    def go_on_from(self, generation: int, damaged: Sequence[str], url: str | None, floor: int) -> None:
+        """Go on from a checkpoint; see `Writing.adopt`."""
+        self._adopted = generation, sorted(damaged), url, floor
+        self.writing.adopt(*self._adopted)
+
+    def _committed(self, generation: int | None) -> None:
+        if generation is not None:
+            floor = 0 if self._adopted is None else self._adopted[-1]
+            self._adopted = generation, [], None, floor
 
     def commit(self, save: Save, captured_bytes: int, began: float) -> tuple[Committed | None, Taken]:
         """Write and commit; return what was committed, on rank 0, and what rank 0 knows of its time.
@@ -75,12 +82,20 @@ class Scribe:
         Raises:
             WriterLost: The writer ended, and so did the one after it, or it was given up.
         """
+        try:
+            return self._commit(save, captured_bytes, began)
+        except WriterLost:
+            if self._ranks.world_size > 1 and not self._is_given_up:
+                self.renew()  # For the next save; the other ranks have given this one up.
+            raise
+
+    def _commit(self, save: Save, captured_bytes: int, began: float) -> tuple[Committed | None, Taken]:
         if self.is_relayed:
             entries = write_together(self._beside, self.writing, save)
             if self._ranks.rank == 0:
                 self.writing.draft(save.save_id, entries)
             self._relay.written(Local(save=save, entries=entries, bytes=captured_bytes, began=began))
-            return None, Taken(commit_s=0.0, copy_bytes_per_s=None, generation=self._newest)
+            return None, Taken(commit_s=0.0, copy_bytes_per_s=None)
         if self._ranks.world_size > 1:
             done, taken = commit_together(self._beside, self.writing, save)
         else:
@@ -90,7 +105,7 @@ class Scribe:
                 copy_bytes_per_s=save.uplink_bytes_per_s,
                 generation=done.manifest.generation,
             )
-        self._newest = taken.generation
+        self._committed(taken.generation)
         return done, taken
 
     def _commit_alone(self, save: Save) -> Committed:
@@ -106,7 +121,7 @@ class Scribe:
     def hear(self, news: dict[str, Any]) -> None:
         """Do what rank 0 said of saves that are carried."""
         for each in news["learn"]:
-            self._newest = each["generation"]
+            self._committed(each["generation"])
         try:
             self._relay.hear(news, self.writing)
         except TrainerError as trouble:  # The next save meets it too, and raises.
@@ -130,8 +145,8 @@ class Scribe:
         self._writing = self._hire()
         self._is_given_up = False
         self._relay.forget()
-        if self._newest is not None:
-            self.writing.adopt(self._newest, [], None)
+        if self._adopted is not None:
+            self.writing.adopt(*self._adopted)
 
     def sweep(self) -> None:
         """Remove what is older; where that fails the checkpoint stands all the same."""

@@ -62,10 +62,11 @@ class Shelf:
         """Return the run secret for the other ranks, sealed."""
         return None if self.saver.wrapped is None else to_dict(self.saver.wrapped)
 
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+    def adopt(self, generation: int, damaged: list[str], url: str | None, floor: int = 0) -> None:
         """Go on from a checkpoint; `url` is the store that holds it, None for our own."""
         elsewhere = None if url is None else open_store(url)
         self.saver.adopt(generation, frozenset(damaged), elsewhere)
+        self.saver.floor = floor
 
     def write(self, save: Save, memory: memoryview) -> RankEntry:
         """Write this rank's part."""
@@ -84,6 +85,10 @@ class Shelf:
     def drain(self, within_s: float) -> bool:
         """Wait until every copy is made; False where some are not."""
         return self._replicator.drain(within_s)
+
+    def close(self) -> None:
+        """End the copies; one on its way is left unfinished, and was never there."""
+        self._replicator.close()
 
     def sweep(self) -> None:
         """Remove what retention lets go of."""

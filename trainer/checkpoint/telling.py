@@ -38,7 +38,7 @@ class Telling:
         """Training stood still so long."""
         self._log.write("captured", step=step, seconds=seconds, bytes=size, tier=tier)
 
-    def committed(self, done: Committed, size: int, seconds: float) -> None:
+    def committed(self, done: Committed, seconds: float) -> None:
         """A checkpoint exists; where its codec was chosen, which one and why."""
         manifest = done.manifest
         if done.coded is not None:
@@ -52,7 +52,7 @@ class Telling:
             sha256=done.sha256,
             tier=manifest.tier,
             exact=manifest.exact,
-            bytes=size,
+            bytes=manifest.bytes,  # Of all ranks.
             seconds=seconds,
         )
 

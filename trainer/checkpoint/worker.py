@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -48,7 +49,7 @@ class Worker:
         """Carry one order out and answer it."""
         try:
             answer = getattr(self, f"_{order.pop('do')}")(**order)
-        except (TrainerError, OSError) as trouble:
+        except Exception as trouble:  # Whatever it is, somebody waits for an answer.
             answer = {"trouble": _trouble(trouble)}
         self._say(answer or {})
 
@@ -56,8 +57,8 @@ class Worker:
         self._shelf = shelf_of(settings, lambda told: self._say(_told(told)))
         return {"wrapped": self._shelf.wrapped()}
 
-    def _adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
-        self._the_shelf.adopt(generation, damaged, url)
+    def _adopt(self, generation: int, damaged: list[str], url: str | None, floor: int) -> None:
+        self._the_shelf.adopt(generation, damaged, url, floor)
 
     def _write(self, save: dict[str, Any]) -> dict[str, Any]:
         asked = Save(**{**save, "cuts": tuple(save["cuts"])})
@@ -151,10 +152,14 @@ def save_order(save: Save) -> dict[str, Any]:
     return asdict(save)
 
 
-def _trouble(trouble: TrainerError | OSError) -> dict[str, Any]:
+def _trouble(trouble: Exception) -> dict[str, Any]:
     if isinstance(trouble, OSError):
         return {"kind": "OSError", "errno": trouble.errno, "seen": str(trouble)}
-    return {"kind": type(trouble).__name__, "seen": trouble.seen, "fix": trouble.fix}
+    if isinstance(trouble, TrainerError):
+        return {"kind": type(trouble).__name__, "seen": trouble.seen, "fix": trouble.fix}
+    traceback.print_exception(trouble)
+    seen = f"The writer met {type(trouble).__name__}: {trouble}."
+    return {"kind": "TrainerError", "seen": seen, "fix": "Report it; the last committed checkpoint stands."}
 
 
 def main(arena: int) -> None:

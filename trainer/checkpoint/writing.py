@@ -19,6 +19,7 @@ from ..fields import to_dict
 from . import crypt, stores
 from .arena import Arena
 from .carrying import Carried
+from .hearing import tell
 from .manifest import Parent, RankEntry
 from .node_shelf import NodeShelf
 from .replicate import Replicated
@@ -40,8 +41,8 @@ class Writing(Protocol):
     def wrapped(self) -> dict[str, Any] | None:
         """Return the run secret for the other ranks, sealed."""
 
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
-        """Go on from a checkpoint; `url` is the store that holds it, None for the first."""
+    def adopt(self, generation: int, damaged: list[str], url: str | None, floor: int = 0) -> None:
+        """Go on from a checkpoint, of the store at `url` or else the first; numbers to `floor` are taken."""
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part; raises what `Saver.write` does."""
@@ -78,7 +79,7 @@ class InProcess:
         self._arena, self._shelf = arena, shelf_of(settings, told)
         self.wrapped, self.adopt = self._shelf.wrapped, self._shelf.adopt
         self.commit, self.learn, self.sweep = self._shelf.commit, self._shelf.learn, self._shelf.sweep
-        self.drain = self._shelf.drain
+        self.drain, self.close = self._shelf.drain, self._shelf.close
         if isinstance(self._shelf, NodeShelf):
             self.draft, self.carry = self._shelf.draft, self._shelf.carry
 
@@ -90,9 +91,6 @@ class InProcess:
         """Write and commit."""
         return self.commit(save.save_id, [self.write(save)])
 
-    def close(self) -> None:
-        """Nothing is left to end."""
-
 
 class Process:
     """Orders a writer process about. It is started at once, so that the first save finds it warm."""
@@ -100,11 +98,9 @@ class Process:
     def __init__(self, arena: Arena, settings: dict[str, Any], told: Told) -> None:
         self._turn, self._told = threading.Lock(), told
         self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        boot = [sys.executable, "-P", str(BOOT), str(arena.file)]
         self._child = subprocess.Popen(
-            [sys.executable, "-P", str(BOOT), str(arena.file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=(arena.file,),
+            boot, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(arena.file,)
         )
         threading.Thread(target=self._hear, name="writer", daemon=True).start()
         self._is_open, self._settings = False, settings
@@ -121,9 +117,9 @@ class Process:
             self._open_once()
         return self._wrapped
 
-    def adopt(self, generation: int, damaged: list[str], url: str | None) -> None:
+    def adopt(self, generation: int, damaged: list[str], url: str | None, floor: int = 0) -> None:
         """Go on from a checkpoint."""
-        self._ask("adopt", generation=generation, damaged=damaged, url=url)
+        self._ask("adopt", generation=generation, damaged=damaged, url=url, floor=floor)
 
     def write(self, save: Save) -> RankEntry:
         """Write this rank's part."""
@@ -200,15 +196,18 @@ class Process:
     def _hear(self) -> None:
         """Pass on what the writer says: answers to who asked, copies that were made to whoever cares."""
         assert self._child.stdout is not None
-        for line in self._child.stdout:
-            said = json.loads(line)
-            if "replicated" in said:
-                self._told(Replicated(**said["replicated"]))
-            elif "carried" in said:
-                self._told(carried_from(said["carried"]))
-            else:
-                self._answers.put(said)
-        self._answers.put(None)
+        try:
+            with self._child.stdout:
+                for line in self._child.stdout:
+                    said = json.loads(line)
+                    if "replicated" in said:
+                        tell(self._told, Replicated(**said["replicated"]))
+                    elif "carried" in said:
+                        tell(self._told, carried_from(said["carried"]))
+                    else:
+                        self._answers.put(said)
+        finally:
+            self._answers.put(None)
 
     def _answer(self) -> dict[str, Any]:
         answer = self._answers.get()

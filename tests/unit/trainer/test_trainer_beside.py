@@ -92,9 +92,8 @@ def test_a_writer_that_cannot_live_is_said_and_what_was_committed_stands(tmp_pat
     save(keeper, 1)
     monkeypatch.setattr("trainer.checkpoint.writing.BOOT", Path("/nowhere"))
     os.kill(keeper._scribe.writing.pid, signal.SIGKILL)
-    keeper.begin(2, "F")
     with pytest.raises(WriterLost, match="the last committed checkpoint stands"):
-        keeper.finish()
+        keeper.save(2)
     assert [row.step for row in list_checkpoints(open_store(str(tmp_path / "checkpoints")))] == [1]
 
 

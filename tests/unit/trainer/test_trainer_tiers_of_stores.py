@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from trainer.checkpoint.replicate import Replicator
+from trainer.checkpoint.scribe import Scribe
 from trainer.checkpoint.stores import StoreTrouble, open_store
 from trainer.checkpoint.verify import list_checkpoints
 from trainer.errors import FencedOut
@@ -121,3 +123,48 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_run_that_goes_on_from_an_older_checkpoint_takes_no_number_that_a_newer_one_has(tmp_path, run):
+    run(1, 3)
+    taken = events(tmp_path, 1, "committed")[-1]["generation"]
+    shutil.rmtree(tmp_path / "checkpoints")
+    for where in ("primary", "replica"):
+        newest = max((tmp_path / where / "blobs").iterdir(), key=lambda each: each.name)
+        newest.write_bytes(bytes(newest.stat().st_size))
+    run(2, 5)
+    [restored] = events(tmp_path, 2, "restored")
+    assert restored["step"] == 2
+    assert events(tmp_path, 2, "committed")[0]["generation"] > taken
+    assert {max(steps(tmp_path, where)) for where in ("checkpoints", "primary", "replica")} == {5}
+
+
+def test_a_copy_whose_number_another_checkpoint_has_is_said_and_not_tried_for_ever(tmp_path, run):
+    run(1, 2)
+    roots = tmp_path / "replica" / "manifests"
+    (roots / "000000001.json").write_bytes((roots / "000000002.json").read_bytes())
+    stores = [open_store(str(tmp_path / where)) for where in ("checkpoints", "replica")]
+    said: list[str] = []
+    replicator = Replicator(stores[0], stores[1:], trouble=said.append)
+    replicator.put(1)
+    assert replicator.close(5.0)
+    assert len(said) == 1
+    assert "generation 1 does not go to" in said[0]
+
+
+def test_a_writer_lost_before_the_first_commit_of_a_restored_run_makes_it_begin_no_new_numbering(
+    tmp_path, run, monkeypatch
+):
+    run(1, 3)
+    taken = events(tmp_path, 1, "committed")[-1]["generation"]
+    shutil.rmtree(tmp_path / "checkpoints")
+    real = Scribe.commit
+
+    def lose_writer_first(self, *asked):
+        monkeypatch.setattr(Scribe, "commit", real)
+        self.writing.kill()
+        return self.commit(*asked)
+
+    monkeypatch.setattr(Scribe, "commit", lose_writer_first)
+    run(2, 4, asynchronous=True)
+    assert events(tmp_path, 2, "committed")[0]["generation"] == taken + 1
