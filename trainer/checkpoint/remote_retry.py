@@ -15,6 +15,7 @@ T = TypeVar("T")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestExpired")  # S3 says so with a 400.
 REFUSED = ("403 Forbidden", "AuthorizationPermissionMismatch", "not authorized to perform", "AccessDenied")
+NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 
 
 class Unsure(Exception):
@@ -44,7 +45,7 @@ def keep_trying(
     Raises:
         Absent, BadRange: There is no such object, or it is too short.
         Denied: The credentials may not, fresh ones neither.
-        StoreTrouble: It did not succeed for `patience_s`.
+        StoreTrouble: It did not succeed for `patience_s`, or there is no such bucket.
     """
     ends_s, pause_s, was_renewed = time.monotonic() + patience_s, FIRST_PAUSE_S, False
     while True:
@@ -53,11 +54,13 @@ def keep_trying(
         except (Absent, StoreTrouble):
             raise
         except FileNotFoundError as trouble:
+            _refuse_no_bucket(trouble, url)
             if not absent_passes:
                 raise Absent(f"{what}: it is absent") from None
             last: Exception = trouble
         except Exception as trouble:
             last = trouble
+            _refuse_no_bucket(trouble, url)
             if is_refusal(trouble):
                 if was_renewed or renew is None:
                     seen = f"{url} refuses to {what}: {short(trouble)}."
@@ -71,6 +74,14 @@ def keep_trying(
             ) from last
         time.sleep(pause_s * random.uniform(0.5, 1.0))
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def _refuse_no_bucket(trouble: Exception, url: str) -> None:
+    """Raise StoreTrouble where waiting will not help: a bucket does not come by itself."""
+    if any(word in str(trouble) for word in NO_BUCKET):
+        raise StoreTrouble(
+            f"{url}: there is no such bucket.", fix="Make it, or correct the address in the plan."
+        ) from trouble
 
 
 def is_refusal(trouble: Exception) -> bool:

@@ -154,6 +154,22 @@ def test_patience_ends_and_says_what_was_tried(proxy, behind, folder):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda store: list(store.list("manifests/")),
+        lambda store: store.read("x"),
+        lambda store: store.create("x", b"1"),
+        lambda store: store.read_tagged("lease.json"),
+    ],
+)
+def test_a_bucket_that_does_not_exist_is_told_at_once_and_not_waited_for(s3, act):
+    keys = {"access_key_id": "test", "secret_access_key": "test", "region": "us-east-1"}
+    store = open_store("s3://no-such-bucket/run", endpoint=s3[0], patience_s=3600, **keys)
+    with pytest.raises(StoreTrouble, match="there is no such bucket"):
+        act(store)
+
+
 def test_a_node_that_may_not_delete_is_told_so_and_nothing_else_happens(proxy, behind, folder):
     store = behind(folder)
     store.create("blobs/x", b"x")

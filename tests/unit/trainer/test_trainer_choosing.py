@@ -133,7 +133,7 @@ def training():
 def test_beside_a_slow_store_the_second_save_is_coded_the_log_says_why_and_it_comes_back(
     tmp_path, make_plan, monkeypatch
 ):
-    monkeypatch.setattr("trainer.checkpoint.shelf.open_store", lambda url: SlowStore(url))
+    monkeypatch.setattr("trainer.checkpoint.shelf.open_store", lambda url: SlowStore(open_store(url).root))
     model, state = training()
     plan = make_plan(codec="auto", retention=9)
     log = RunLog(tmp_path / "spool", plan.run_id, 1, "0")

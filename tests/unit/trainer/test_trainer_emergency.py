@@ -80,7 +80,7 @@ def rows(tmp_path, where="checkpoints"):
 def test_through_a_throttled_store_the_weights_are_committed_before_the_deadline(
     tmp_path, keeper_of, monkeypatch
 ):
-    monkeypatch.setattr("trainer.checkpoint.shelf.open_store", lambda url: SlowStore(url))
+    monkeypatch.setattr("trainer.checkpoint.shelf.open_store", lambda url: SlowStore(open_store(url).root))
     keeper = keeper_of(allow_inexact=True)
     keeper.save(1)  # 1.8 s of sleep: what an exact save would take again.
     change(keeper)
