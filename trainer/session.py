@@ -80,7 +80,7 @@ class SpotSession:
     ) -> None:
         self._plan, self._clock, self._ranks = plan, clock or Clock(), ranks or Alone()
         refuse_start(plan, self._clock)
-        root = Path(plan.stores.local_dir)
+        root = Path(plan.stores.on_this_machine().local_dir)
         self._log = log or RunLog(root / "spool", plan.run_id, plan.attempt, node_name(None))
         where = (self._log.path.parent, plan.attempt, self._log.node)
         self._notice, self._listens = notice or NoticeWatch(notice_path(*where)), notice is None
