@@ -66,21 +66,20 @@ class Commitment:
     def later(self, hours: float, *, taken: bool = False) -> Commitment | None:
         """Return what is left of it some hours on; None once its machines have stopped.
 
-        Where it may have started at any time, it is taken to have started at the soonest. An offer that was
-        neither bought nor taken (a run is on it) keeps its upfront payment, and its term: only a block is
-        of fixed hours, which pass whoever has them.
+        It is taken to have started at the soonest. An offer neither bought nor taken (a run is on it) keeps
+        its upfront payment, and its term unless it is a block, whose hours pass whoever has them.
         """
         held = self.bought or taken
-        start = (max(self.start_hours[0] - hours, 0.0), max(self.start_hours[1] - hours, 0.0))
+        soonest, latest = (max(start - hours, 0.0) for start in self.start_hours)
         if not held and self.kind is not CommitmentKind.CAPACITY_BLOCK:
-            return replace(self, start_hours=start)
+            return replace(self, start_hours=(soonest, latest))
         gone = max(hours - self.start_hours[0], 0.0)
-        left = self.hours - gone
-        if left - self.ends_early_hours <= 0.0:
+        if gone >= self.usable_hours:
             return None
+        share, used = (1.0 - gone / self.hours, gone) if held else (1.0, 0.0)
         return replace(
-            self, hours=left, upfront_usd=self.upfront_usd * (left / self.hours if held else 1.0),
-            minimum_hours=max(self.minimum_hours - (gone if held else 0.0), 0.0), start_hours=start,
+            self, hours=self.hours - gone, upfront_usd=self.upfront_usd * share,
+            minimum_hours=max(self.minimum_hours - used, 0.0), start_hours=(soonest, latest),
         )  # fmt: skip
 
     @property
@@ -160,8 +159,7 @@ def priced_by_use(name: str, job: JobHours, usd_per_instance_hour: float) -> Pri
     Raises:
         ImpossibleInput: The price is negative or not finite.
     """
-    price = float(quantity("Price", usd_per_instance_hour, "USD/h"))
-    zero = Decimal(0)
+    price, zero = float(quantity("Price", usd_per_instance_hour, "USD/h")), Decimal(0)
     return Priced(
         name=name,
         used_usd=zero,
@@ -245,17 +243,7 @@ def breakeven_utilisation(
     overhead = float(quantity("Billed per useful hour", billed_per_useful, "h/h", above_zero=True))
     if not commitment.billed_idle:  # Only used hours are paid: it pays at any use, or at none.
         return 0.0 if commitment.usd_per_instance_hour * overhead <= price else float("inf")
-    useful = commitment.usable_hours / commitment.hours / overhead
-    return commitment.usd_per_instance_hour / (price * useful)
-
-
-def cheapest_first(ways: list[Priced], within_hours: float | None = None) -> list[Priced]:
-    """Return the ways that finish in time even if they start late, least marginal money first.
-
-    Of equal ones the promised capacity comes first, then the name, so that order never depends on input.
-    """
-    in_time = [w for w in ways if within_hours is None or w.latest_finish_hours <= within_hours]
-    return sorted(in_time, key=lambda w: (w.marginal_usd, not w.guaranteed, w.name))
+    return commitment.usd_per_instance_hour * overhead * commitment.hours / (price * commitment.usable_hours)
 
 
 def usd(amount: float) -> Decimal:

@@ -220,8 +220,7 @@ class Saving:
         finally:
             self._copied.set()
         done, taken = self._scribe.commit(save, captured.bytes, began)
-        seconds = time.perf_counter() - began
-        self.saved_step, self.saved_exactly = save.step, save.exact
+        self.saved_step, self.saved_exactly, seconds = save.step, save.exact, time.perf_counter() - began
         self.ledger.took(save.tier, captured.bytes, seconds, taken.commit_s)
         self.ledger.told_copy_bytes_per_s = taken.copy_bytes_per_s
         if self._near is not None:

@@ -11,7 +11,6 @@ from model.commitments import (
     CommitmentKind,
     JobHours,
     breakeven_utilisation,
-    cheapest_first,
     priced_by_commitment,
     priced_by_use,
 )
@@ -131,17 +130,6 @@ def test_what_is_billed_by_use_pays_at_any_use_or_at_none():
     queued = commitment(kind=CommitmentKind.FLEX_START, billed_idle=False)
     assert breakeven_utilisation(queued, 12.0) == 0.0
     assert breakeven_utilisation(queued, 9.0) == float("inf")
-
-
-def test_the_least_marginal_money_that_is_in_time_comes_first():
-    ways = [
-        priced_by_use("spot", JobHours(nodes=2, billed_hours=130.0, useful_gpu_hours=1600.0), 6.0),  # 1560
-        priced_by_use("on-demand", JOB, 12.0),  # 2400
-        priced_by_commitment(JOB, commitment(bought=True, start_hours=(0.0, 48.0))),  # 0, but by 148 h
-    ]
-    assert [w.name for w in cheapest_first(ways)] == ["held", "spot", "on-demand"]
-    assert [w.name for w in cheapest_first(ways, within_hours=140.0)] == ["spot", "on-demand"]
-    assert cheapest_first(ways[::-1]) == cheapest_first(ways)
 
 
 @pytest.mark.parametrize(
