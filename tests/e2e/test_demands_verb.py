@@ -18,7 +18,7 @@ def planned(folder: Path, *words: str) -> str:
     """Plan a soft job with a floor on the embedded market; returns what is printed."""
     told = JOB.replace("deadline_hours = 72.0", "deadline_hours = 26.0").replace(
         "value_of_time_usd_per_hour = 0.0",
-        'value_of_time_usd_per_hour = 120.0\ndeadline_kind = "soft"\nfloor_nodes = 2',
+        'value_of_time_usd_per_hour = 40.0\ndeadline_kind = "soft"\nfloor_nodes = 2',
     )
     (folder / "job.toml").write_text(told)
     done = subprocess.run(
@@ -45,7 +45,7 @@ def test_the_json_carries_lateness_and_floor_and_the_plan_the_nodes(answer):
     job = told["recommendation"]["spec"]["job"]
     assert (job["deadline_kind"], job["floor_nodes"]) == ("soft", 2)
     best = told["recommendation"]["options"][0]
-    assert best["late_usd"] == pytest.approx(120.0 * best["late_hours"]["mean"])
+    assert best["late_usd"] == pytest.approx(40.0 * best["late_hours"]["mean"])
     if best["capacity_type"] == "spot":
         assert plan["nodes"]["on_demand_floor"] == 2
     spot = next(each for each in told["recommendation"]["options"] if each["capacity_type"] == "spot")
