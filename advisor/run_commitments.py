@@ -24,10 +24,11 @@ from .committing import committed_ways
 from .fallbacks import fallbacks
 from .planning import Placement
 from .policy_asked import ASKED_AGAIN_S, Asked
+from .policy_desk import Decided
 from .policy_field import Sides
 from .policy_words import by_estimates
 from .recommend import Option, as_option
-from .run_choices import asked_of, next_answer
+from .run_choices import next_answer
 from .run_decisions import DRAWS, MOST_LIVE, SHOWN, RunDecisions
 from .runstate import RunState
 from .steering import ON_DEMAND_WORD, SAFE, WORTH_MOVING, Directive, chance, left_to_pay, next_choice
@@ -164,18 +165,17 @@ class CommittedDecisions(RunDecisions):
         super().__init__(service)
         self._refused = Refused()
 
-    def _next(self, run: RunState, asked: Asked) -> tuple[dict[str, Any], Placement | None]:
+    def _answered(
+        self, run: RunState, asked: Asked, decided: Decided | str
+    ) -> tuple[dict[str, Any], Placement | None]:
         """Return the answer to next-pool: a commitment where the rest costs least, else the market's."""
         stated = {each.pool.key for each in run.job.commitments}
         self._refused.keep(run.row.run_id, stated & asked.unavailable, asked.as_of)
         options = self._committed(run, asked)
-        if not options:
-            return super()._next(run, asked)
-        answer, placement = super()._next(run, asked)
-        market_usd = self._market_usd(run, asked, answer["decision"])
+        market_usd = self._market_usd(run, asked, decided) if options else None
         chosen = cheaper_one(options, market_usd)
         if chosen is None:
-            return answer, placement
+            return super()._answered(run, asked, decided)
         there = {option.pool for option in options}
         others = [each for each in self._options(run, asked, most=SHOWN) if each.pool not in there]
         told = why(chosen, market_usd)
@@ -185,33 +185,30 @@ class CommittedDecisions(RunDecisions):
         )  # fmt: skip
         return answer, Placement.of_option(chosen, fallbacks(chosen, others))
 
-    def _orders(self, run: RunState, at: datetime) -> dict[str, Any]:
+    def _ordered(
+        self, run: RunState, asked: Asked, decided: Decided | str
+    ) -> tuple[Directive, dict[str, Any]]:
         """Tell a live run to stay on what is paid for, or to go to it; else what the market says."""
-        orders = super()._orders(run, at)
+        order, decision = super()._ordered(run, asked, decided)
         if not run.job.commitments:
-            return orders
-        asked = asked_of(run, run.what_is_left(at, committed_only=False), at, holds=True)
-        order = self._order(run, asked, orders["decision"])
-        if order is None:
-            return orders
-        target = order.target and {
-            "pool_id": order.target.key, "capacity_type": order.target.capacity_type.value,
-        }  # fmt: skip
-        return {**orders, "directive": order.word, "reason": order.reason, "target": target}
+            return order, decision
+        return self._by_commitments(run, asked, decided, decision) or order, decision
 
-    def _order(self, run: RunState, asked: Asked, decision: dict[str, Any]) -> Directive | None:
-        refused = self._refused.lately(run.row.run_id, asked.as_of) - {
-            asked.here.key
-        }  # Held, so not refused.
+    def _by_commitments(
+        self, run: RunState, asked: Asked, decided: Decided | str, decision: dict[str, Any]
+    ) -> Directive | None:
+        held = {asked.here.key}  # It is there, whatever was refused before.
+        refused = self._refused.lately(run.row.run_id, asked.as_of) - held
         options = self._committed(run, replace(asked, unavailable=asked.unavailable | refused))
-        market_usd = self._market_usd(run, asked, decision)
+        market_usd = self._market_usd(run, asked, decided)
         best = cheaper_one(options, market_usd)
         if best is not None and best.pool == asked.here:
             return Directive(word="continue", target=None, reason=why(best, market_usd))
         if staying := until_over(run, asked, decision):
             return staying
-        worth = market_usd is None or (best and left_to_pay(best) <= (1.0 - WORTH_MOVING) * market_usd)
-        if best is None or not worth:
+        if best is None:
+            return None
+        if market_usd is not None and left_to_pay(best) > (1.0 - WORTH_MOVING) * market_usd:
             return None
         return Directive(word="migrate", target=best.pool, reason=why(best, market_usd))
 
@@ -222,9 +219,10 @@ class CommittedDecisions(RunDecisions):
         market = self._market(asked)
         return committed_options(run, asked, market, self._sides.of(run), seed=seed, draws=DRAWS)
 
-    def _market_usd(self, run: RunState, asked: Asked, decision: dict[str, Any]) -> float | None:
+    def _market_usd(self, run: RunState, asked: Asked, decided: Decided | str) -> float | None:
         """Return what the rest is expected to cost off commitments; None where it cannot be had in time."""
-        for first in decision["alternatives"][:1]:
-            return first["expected_cost_usd"] if first["p_on_time"] else None
-        option = next_choice(self._options(run, asked), asked.left, asked.unavailable).option
-        return left_to_pay(option) if option and chance(option) >= SAFE else None
+        if isinstance(decided, str):
+            option = next_choice(self._options(run, asked), asked.left, asked.unavailable).option
+            return left_to_pay(option) if option and chance(option) >= SAFE else None
+        one = decided.chosen  # Under a soft deadline lateness is in the cost.
+        return one.best.cost_usd if one.lateness.soft or one.best.p_on_time else None

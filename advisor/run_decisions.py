@@ -32,7 +32,7 @@ from .run_sides import RunSides
 from .run_views import RunViews
 from .runstate import RunState
 from .shortlist import MOST, shortlist
-from .steering import contenders, directive, next_choice
+from .steering import Directive, contenders, directive, next_choice
 
 if TYPE_CHECKING:
     from .service import Service
@@ -84,7 +84,12 @@ class RunDecisions(RunViews):
 
     def _next(self, run: RunState, asked: Asked) -> tuple[dict[str, Any], Placement | None]:
         """Return the answer to next-pool, and where to start; None to wait."""
-        decided = self._desk.decide(asked, self._sides.of(run))
+        return self._answered(run, asked, self._desk.decide(asked, self._sides.of(run)))
+
+    def _answered(
+        self, run: RunState, asked: Asked, decided: Decided | str
+    ) -> tuple[dict[str, Any], Placement | None]:
+        """Return the answer to next-pool for what the desk says: a decision, or why there is none."""
         if isinstance(decided, str):
             return self._by_estimates(run, asked, decided)
         return self._by_policy(run, asked, decided)
@@ -189,12 +194,7 @@ class RunDecisions(RunViews):
         sides = self._sides.of(run)
         decided = self._desk.answer_now(asked, sides)
         self._keep_live(run.row.run_id, asked, sides)
-        if isinstance(decided, str):
-            order = directive(self._options(run, asked), run.here, asked.left)
-            decision = by_estimates(decided)
-        else:
-            found = told(decided, asked, solve=False)
-            order, decision = ordered(decided, asked, found), found.decision
+        order, decision = self._ordered(run, asked, decided)
         saves = self._saves(run, asked)
         orders: dict[str, Any] = {"directive": order.word, "reason": order.reason, "decision": decision}
         if saves and run.lasts(asked.left):  # The rest of a job that should be over fits no interval.
@@ -204,6 +204,15 @@ class RunDecisions(RunViews):
             kind = order.target.capacity_type.value
             orders["target"] = {"pool_id": order.target.key, "capacity_type": kind}
         return orders
+
+    def _ordered(
+        self, run: RunState, asked: Asked, decided: Decided | str
+    ) -> tuple[Directive, dict[str, Any]]:
+        """Return what a live run is told for what the desk says, and the `decision` of the answer."""
+        if isinstance(decided, str):
+            return directive(self._options(run, asked), run.here, asked.left), by_estimates(decided)
+        found = told(decided, asked, solve=False)
+        return ordered(decided, asked, found), found.decision
 
 
 def _held(seen: PoolStatistics) -> PoolStatistics:

@@ -18,8 +18,8 @@ HELD = {
 def opened_on(http, spec):
     """Open a run of the ten-hour job with a commitment, on it or on the market's best."""
 
-    def opened(commitment, *, on_it=True):
-        told = {**spec, "commitments": [commitment]}
+    def opened(commitment, *, on_it=True, **job):
+        told = {**spec, "job": {**spec["job"], **job}, "commitments": [commitment]}
         body = {"spec": told, "draws": 400, "simulate": False}
         found = http.post("/v1/recommendations", json=body).json()
         rank = next(each["rank"] for each in found["options"] if bool(each["commitment"]) == on_it)
@@ -102,6 +102,13 @@ def test_a_block_bought_for_the_job_is_owed_once_the_run_is_on_it(opened_on, nex
 def test_one_that_is_given_back_when_the_job_is_done_competes_with_the_market(opened_on, next_pool):
     dear = {**HELD, "usd_per_hour": 200.0, "bought": False, "cancellable": True}
     assert next_pool(opened_on(dear))["pool_id"] != HELD_POOL
+
+
+def test_under_a_soft_deadline_a_dear_one_competes_with_the_market_as_well(opened_on, next_pool):
+    dear = {**HELD, "usd_per_hour": 200.0, "bought": False, "cancellable": True}
+    soft = {"deadline_kind": "soft", "value_of_time_usd_per_hour": 1.0}
+    assert next_pool(opened_on(dear, **soft))["pool_id"] != HELD_POOL
+    assert next_pool(opened_on(HELD, **soft))["pool_id"] == HELD_POOL
 
 
 def test_a_run_on_the_market_goes_to_what_is_bought_once_that_has_begun(opened_on, directive):
