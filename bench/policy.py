@@ -48,10 +48,7 @@ def main() -> None:
         every = chosen.starts_h or (48.0 if chosen.quick else 6.0)
         parts = list(policy_field.parts_of(policy_field.pools_in(chosen.data)))
         played = list(play_all(parts, every, chosen.prices, chosen.workers))
-        for kind, must, aim in (
-            ("single", (0.45, 0.20), (0.65, 0.40)),
-            ("several", (0.40, None), (0.65, None)),
-        ):
+        for kind, must, aim in GOALS:
             of_kind = [each for each in played if each.part.kind == kind]
             if of_kind:
                 shares(bench, kind, of_kind, must, aim)

@@ -37,6 +37,7 @@ class Solving(Standing):
         hour_usd = self.conditions.value_of_time_usd_per_hour
         self._late = Lateness(self.promise, hour_usd, self.on_demand) if self.conditions.soft else None
         self._coming: Worked | None = None
+        self._is_trial = False
         self._kept_up_to = 0  # The tick until which the next values are worked out.
         self._solve(self.promise.task_hours, 0)
 
@@ -45,13 +46,15 @@ class Solving(Standing):
     ) -> Self:
         """Return a copy to ask what-if questions of; it works no next values out."""
         other = super().trial(prices, solve=solve, turned=turned)
-        other._coming = None
+        other._is_trial, other._coming = True, None
         return other
 
     def _keep_up(self, tick: int, left_hours: float) -> None:
         """Work values out anew where those there are no longer hold; else a part of the next."""
         if self._stale(tick, left_hours):
             self._solve(left_hours, tick)
+            return
+        if self._is_trial:
             return
         if self._coming is None and tick - self._solved_tick >= self._ticks_in(BEGUN_AFTER_HOURS):
             self._coming = self._begun_anew(left_hours, tick, at_once=False)

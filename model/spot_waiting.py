@@ -101,7 +101,7 @@ class Waiting(Solving):
             self._some.see(np.array([up_P[members].any() for members in self._sets]))
 
     def _few_of(self, worked: Worked, *, at_once: bool) -> Iterator[Few]:
-        if not self._sets:
+        if not (self._waits and self._sets):
             return
         hazards_PSB, terms = self._ages.hazards(), worked.values.terms
         for members, some_SB in zip(self._sets, self._some.hazards(), strict=True):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import sys
 from itertools import combinations, product
 from pathlib import Path
 
@@ -21,9 +20,6 @@ from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.verify import list_checkpoints
 from trainer.runlog import read_spool
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "trainer"))
-from gang import Gang
 
 SEED, TIMES = 7, int(os.environ.get("LOWTIDE_FAULTS", "1"))
 KILLS = 76 * TIMES
@@ -78,13 +74,6 @@ def test_every_pair_of_factors_is_among_the_strikes():
     for one, other in combinations(FACTORS, 2):
         for a, b in product(FACTORS[one], FACTORS[other]):
             assert (one, a, other, b) in seen
-
-
-@pytest.fixture(scope="module")
-def gang():
-    warm = Gang()
-    yield warm
-    warm.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ No torch here: each life is a child that finishes what was left over, writes, ca
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
-from checkpoint_stage import KEYRING, payload_of
+from checkpoint_stage import KEYRING, killed, payload_of
 
 from trainer import crash
 from trainer.checkpoint.carrying import carry_part
@@ -92,20 +91,6 @@ def one_save(room: Path, saver: NodeSaver, index: FrameIndex, attempt: int, step
     saver.committed_elsewhere(save.save_id, Parent(generation=number, sha256=done.sha256))
 
 
-def killed(room: Path, attempt: int, crash_at: str) -> int:
-    """Live one life in a child, and return how it ended: 0, or minus the signal."""
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            crash.arm(crash_at)
-            live(room, attempt)
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def lines(path: Path) -> list[list[str]]:
     return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -126,12 +111,12 @@ def whole(room: Path) -> list[int]:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_anywhere_nothing_partial_exists_and_what_was_local_is_finished(tmp_path, point, nth):
     if point.startswith("lease") and nth == 2:
-        assert killed(tmp_path, 1, f"{point}:{nth}") == 0  # A life takes it once.
+        assert killed(live, tmp_path, 1, f"{point}:{nth}") == 0  # A life takes it once.
     else:
-        assert killed(tmp_path, 1, f"{point}:{nth}") == -signal.SIGKILL
+        assert killed(live, tmp_path, 1, f"{point}:{nth}") == -signal.SIGKILL
     whole(tmp_path)
     local = max((int(step) for [step] in lines(tmp_path / "local")), default=0)
-    assert killed(tmp_path, 2, "") == 0
+    assert killed(live, tmp_path, 2, "") == 0
     steps = whole(tmp_path)
     assert local in [*steps, 0]
     assert steps == sorted(steps, reverse=True)  # None was made again, none was passed over.

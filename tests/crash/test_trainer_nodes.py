@@ -21,7 +21,6 @@ from trainer.checkpoint.stores import open_store
 from trainer.checkpoint.verify import list_checkpoints
 from trainer.runlog import read_spool, spool_path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "trainer"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract" / "trainer"))
 from faulty_proxy import FaultyProxy
 from gang import Gang
@@ -30,13 +29,6 @@ pytestmark = pytest.mark.slow
 BUCKET, KEYS = "nodes", {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 BLOBS = r"(PUT|POST) \S*/blobs/"
 PATIENCE_S = 60
-
-
-@pytest.fixture(scope="module")
-def gang():
-    warm = Gang()
-    yield warm
-    warm.close()
 
 
 @pytest.fixture(scope="module")

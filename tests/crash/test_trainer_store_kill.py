@@ -5,7 +5,6 @@ No torch here: each life is a child of this process that commits made-up bytes, 
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
-from checkpoint_stage import KEYRING, commit, payload_of, saver
+from checkpoint_stage import KEYRING, commit, killed, payload_of, saver
 
 from trainer import crash
 from trainer.checkpoint.layout import generations
@@ -44,20 +43,6 @@ def live(room: Path, attempt: int) -> None:
         migrate(here, there, keyring=KEYRING)
 
 
-def killed(room: Path, attempt: int, crash_at: str) -> int:
-    """Live one life in a child, and return how it ended: 0, or minus the signal."""
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            crash.arm(crash_at)
-            live(room, attempt)
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def acknowledged(room: Path) -> dict[int, bytes]:
     path = room / "acknowledged"
     rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
@@ -67,7 +52,7 @@ def acknowledged(room: Path) -> dict[int, bytes]:
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_anywhere_what_is_visible_is_whole_and_what_was_acknowledged_stays(tmp_path, point, nth):
-    assert killed(tmp_path, 1, f"{point}:{nth}") == -signal.SIGKILL
+    assert killed(live, tmp_path, 1, f"{point}:{nth}") == -signal.SIGKILL
     for attempt in (1, 2):
         told = acknowledged(tmp_path)
         for place in ("here", "there"):
@@ -78,6 +63,6 @@ def test_killed_anywhere_what_is_visible_is_whole_and_what_was_acknowledged_stay
             if place == "here" and told:
                 assert max(generations(store)) >= max(told)
         if attempt == 1:
-            assert killed(tmp_path, 2, "") == 0
+            assert killed(live, tmp_path, 2, "") == 0
     assert len(generations(open_store(str(tmp_path / "here")))) == 2
     assert max(generations(open_store(str(tmp_path / "there")))) == max(acknowledged(tmp_path))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
+from trainer import crash
 from trainer.checkpoint.crypt import Keyring
 from trainer.checkpoint.reading import Reader, read_root
 from trainer.checkpoint.saver import Saver
@@ -59,3 +63,17 @@ def payload_of(store: Store, generation: int, keyring: Keyring | None = KEYRING)
 
 def _readers(store: Store, root) -> list[Reader]:
     return [Reader(store, root, entry) for entry in root.manifest.ranks]
+
+
+def killed(live: Callable[[Path, int], None], room: Path, attempt: int, crash_at: str) -> int:
+    """Live one life in a child, and return how it ended: 0, or minus the signal."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            crash.arm(crash_at)
+            live(room, attempt)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

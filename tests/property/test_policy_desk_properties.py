@@ -7,52 +7,23 @@ every ten minutes. Spot dies when the adversary likes, also while it boots, with
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
+from desk_market import AGAIN_H, FREE, NOW, Market, pool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.policy_asked import ASKED_AGAIN_S, Asked
+from advisor.policy_asked import Asked
 from advisor.policy_desk import Desk
-from model.cost import SideCosts
-from model.estimate import PoolStatistics
 from model.job import Job, Overheads
-from model.market import CapacityType, Evidence, Pool, PriceKind, Sku
+from model.market import CapacityType
 
-NOW = datetime(2023, 3, 1, tzinfo=UTC)
-AGAIN_H = ASKED_AGAIN_S / 3600.0
-FREE = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
-
-
-def pool(name: str, price: float, kind: CapacityType) -> PoolStatistics:
-    return PoolStatistics(
-        pool=Pool(provider="aws", region=name, zone=None, sku="p3.2xlarge", capacity_type=kind),
-        sku=Sku(provider="aws", name="p3.2xlarge", gpu_model="V100", gpu_count=1),
-        as_of=NOW, price_usd_per_hour=price, price_kind=PriceKind.RECORDED, price_age_s=0.0,
-        price_mean_usd_per_hour=price, price_log_sd=0.0, price_changes=0, on_demand_usd_per_hour=3.0,
-        evidence=Evidence.PROBES, borrowed_from=None, preemptions=1, exposure_hours=10.0, hazard_shape=1.0,
-        hazard_rate_hours=10.0, available_share=0.5, available_now=True, gap_hours=1.0, observed_until=NOW,
-        sources=(), synthetic=False,
-    )  # fmt: skip
-
-
-class Market:
-    """Two spot pools and on-demand, probed by nobody."""
-
-    def __init__(self) -> None:
-        self.store = self
-        self.pools = [
-            pool("a", 1.0, CapacityType.SPOT), pool("b", 1.1, CapacityType.SPOT),
-            pool("a", 3.0, CapacityType.ON_DEMAND),
-        ]  # fmt: skip
-
-    def sightings_of(self, pool_keys: list[str], **when: datetime) -> dict[str, object]:
-        return {}
-
-    def statistics(self, job: Job, as_of: datetime, window_hours: float):
-        return self.pools, []
+POOLS = [
+    pool("a", None, 1.0, CapacityType.SPOT), pool("b", None, 1.1, CapacityType.SPOT),
+    pool("a", None, 3.0, CapacityType.ON_DEMAND),
+]  # fmt: skip
 
 
 @settings(max_examples=40, deadline=None)
@@ -70,12 +41,12 @@ def test_a_run_that_asks_as_launchers_do_ends_in_time(work, slack, restart, lag,
         overheads=Overheads(pause_s=0.0, save_lag_s=0.0, boot_s=restart * 3600, restore_s=0.0, warmup_s=0.0),
         deadline_at=NOW + timedelta(hours=work + restart + slack),
     )  # fmt: skip
-    desk, now_h, done, here = Desk(Market()), 0.0, 0.0, Market().pools[0].pool
+    desk, now_h, done, here = Desk(Market(POOLS)), 0.0, 0.0, POOLS[0].pool
     held, owed = False, 0.0
     for _ in range(2000):
         if done >= work - 1e-9:
             break
-        away = frozenset(each.pool.key for each in Market().pools[:2] if rng.uniform() < 0.4)
+        away = frozenset(each.pool.key for each in POOLS[:2] if rng.uniform() < 0.4)
         asked = Asked(
             run_id="r", job=job, left=replace(job, useful_hours=work - done), here=here, holds=held,
             owed_hours=owed, as_of=NOW + timedelta(hours=now_h), stall_share=0.0, lag_hours=lag,
@@ -109,8 +80,8 @@ def test_a_run_that_is_already_late_is_sent_on_demand(hours: float) -> None:
         deadline_at=NOW + timedelta(hours=hours),
     )  # fmt: skip
     asked = Asked(
-        run_id="r", job=job, left=job, here=Market().pools[0].pool, holds=False, owed_hours=0.0, as_of=NOW,
+        run_id="r", job=job, left=job, here=POOLS[0].pool, holds=False, owed_hours=0.0, as_of=NOW,
         stall_share=0.0, lag_hours=0.1, unavailable=frozenset(), window=timedelta(days=30),
     )  # fmt: skip
-    found = Desk(Market()).decide(asked, lambda seen: FREE)
+    found = Desk(Market(POOLS)).decide(asked, lambda seen: FREE)
     assert found.target.pool.capacity_type is CapacityType.ON_DEMAND

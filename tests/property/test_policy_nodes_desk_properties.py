@@ -7,56 +7,25 @@ work, every ten minutes. Spot dies when the adversary likes, also while it boots
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
+from desk_market import AGAIN_H, FREE, NOW, Market, pool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.policy_asked import ASKED_AGAIN_S, Asked
+from advisor.policy_asked import Asked
 from advisor.policy_desk import Desk
 from advisor.policy_nodes import nodes_now
-from model.cost import SideCosts
-from model.estimate import PoolStatistics
 from model.job import Job, Overheads
-from model.market import CapacityType, Evidence, Pool, PriceKind, Sku
+from model.market import CapacityType
 from model.spot_action import NOTHING, SPOT
 
-NOW = datetime(2023, 3, 1, tzinfo=UTC)
-AGAIN_H = ASKED_AGAIN_S / 3600.0
-FREE = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
 NODES = 4
-
-
-def pool(zone: str | None, price: float, kind: CapacityType) -> PoolStatistics:
-    return PoolStatistics(
-        pool=Pool(provider="aws", region="r", zone=zone, sku="p3.2xlarge", capacity_type=kind),
-        sku=Sku(provider="aws", name="p3.2xlarge", gpu_model="V100", gpu_count=1),
-        as_of=NOW, price_usd_per_hour=price, price_kind=PriceKind.RECORDED, price_age_s=0.0,
-        price_mean_usd_per_hour=price, price_log_sd=0.0, price_changes=0, on_demand_usd_per_hour=3.0,
-        evidence=Evidence.PROBES, borrowed_from=None, preemptions=1, exposure_hours=10.0, hazard_shape=1.0,
-        hazard_rate_hours=10.0, available_share=0.5, available_now=True, gap_hours=1.0, observed_until=NOW,
-        sources=(), synthetic=False,
-    )  # fmt: skip
-
-
 POOLS = [
-    pool("a", 1.0, CapacityType.SPOT), pool("b", 1.1, CapacityType.SPOT),
-    pool(None, 3.0, CapacityType.ON_DEMAND),
+    pool("r", "a", 1.0, CapacityType.SPOT), pool("r", "b", 1.1, CapacityType.SPOT),
+    pool("r", None, 3.0, CapacityType.ON_DEMAND),
 ]  # fmt: skip
-
-
-class Market:
-    """Two spot pools and on-demand, probed by nobody."""
-
-    def __init__(self) -> None:
-        self.store = self
-
-    def sightings_of(self, pool_keys: list[str], **when: datetime) -> dict[str, object]:
-        return {}
-
-    def statistics(self, job: Job, as_of: datetime, window_hours: float):
-        return POOLS, []
 
 
 @settings(max_examples=60, deadline=None)
@@ -75,7 +44,7 @@ def test_a_run_of_parts_and_floors_ends_in_time(work, slack, restart, lag, floor
         overheads=Overheads(pause_s=0.0, save_lag_s=0.0, boot_s=restart * 3600, restore_s=0.0, warmup_s=0.0),
         deadline_at=NOW + timedelta(hours=work + restart + slack), floor_nodes=floor,
     )  # fmt: skip
-    desk, now_h, done, here, mix = Desk(Market()), 0.0, 0.0, POOLS[0].pool, None
+    desk, now_h, done, here, mix = Desk(Market(POOLS)), 0.0, 0.0, POOLS[0].pool, None
     held, owed, alone = False, 0.0, False
     for _ in range(2000):
         if done >= work - 1e-9:

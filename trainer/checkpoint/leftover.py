@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..errors import TrainerError
 from .carrying import carry_part
@@ -176,7 +175,7 @@ def _carry(who: Finishing, entries: Sequence[RankEntry], secret: RunSecret | Non
 
 def _commit(who: Finishing, root: RootFile, secret: RunSecret | None) -> Committed:
     number = next_generation(who.shared)
-    asked: Any = replace(root.manifest, generation=number, epoch=who.epoch)
+    asked = replace(root.manifest, generation=number, epoch=who.epoch)
     manifest, sha256 = create_root(who.shared, who.fence, asked, secret, root.secret)
     _say(f"the save of step {manifest.step} was local to its nodes and is now generation {number}")
     key = manifest_key(manifest.generation)

@@ -29,8 +29,8 @@ WAITING = 3  # One more than `relay` lets wait.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Local:
-    """A save whose part stands on this node."""
+class Part:
+    """This rank's part of a save, which stands on this node and is not committed yet."""
 
     save: Save
     rank: RankManifest
@@ -51,7 +51,7 @@ class NodeSaver(Saver):
     def __init__(self, near: Store, shared: Store, *, retention: int, **who: Any) -> None:
         super().__init__(shared, into=near, **who)
         self.near, self._retention = near, retention
-        self._local: dict[str, Local] = {}  # Not committed yet.
+        self._local: dict[str, Part] = {}  # Not committed yet.
         self._committed: list[str] = []  # Save ids, the newest last.
         self._full_save: str | None = None
         self.carrying: str | None = None
@@ -71,7 +71,7 @@ class NodeSaver(Saver):
         entry = super().write_pieces(save, header, pieces)
         keyframe = self._keyframes.of(save)  # None where it proved to be spoilt.
         _, rank, stored_bytes = self._pending.pop(save.save_id)
-        self._local[save.save_id] = Local(
+        self._local[save.save_id] = Part(
             save=save, rank=rank, stored_bytes=stored_bytes, coded=self._coded, keyframe=keyframe
         )
         if save.tier == "F":

@@ -71,8 +71,8 @@ class Relay:
 
     def _choose(self, is_last: bool) -> str | None:
         names = list(self._waiting)
-        exact = [name for name in names if self._waiting[name].save.exact]
-        return (exact or names)[-1] if names and not is_last else names[-1] if names else None
+        exact = [] if is_last else [name for name in names if self._waiting[name].save.exact]
+        return next(reversed(exact or names), None)
 
     def hear(self, news: dict[str, Any], writing: Writing) -> None:
         """Have this rank's writer do what rank 0 said."""

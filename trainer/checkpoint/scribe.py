@@ -66,7 +66,7 @@ class Scribe:
 
     def go_on_from(self, generation: int, damaged: Sequence[str], url: str | None, floor: int) -> None:
         """Go on from a checkpoint; see `Writing.adopt`."""
-        self._adopted = generation, sorted(damaged), url, floor
+        self._adopted = generation, list(damaged), url, floor
         self.writing.adopt(*self._adopted)
 
     def _committed(self, generation: int | None) -> None:

@@ -194,3 +194,44 @@ def event() -> Callable[..., dict[str, Any]]:
         }
 
     return make
+
+
+@pytest.fixture
+def asking(http: TestClient, spec: dict[str, Any]) -> Callable[..., Any]:
+    """Ask for a recommendation of the job with some of its fields changed."""
+
+    def ask(**job: Any) -> Any:
+        told = {**spec, "job": {**spec["job"], **job}}
+        return http.post("/v1/recommendations", json={"spec": told, "draws": 400})
+
+    return ask
+
+
+@pytest.fixture
+def opening(http: TestClient, asking: Callable[..., Any]) -> Callable[..., Any]:
+    """Open a run of such a job on its best option."""
+
+    def open_(**job: Any) -> Any:
+        found = asking(**job)
+        assert found.status_code == 201, found.text
+        stores = {"local_dir": "/tmp/checkpoints"}
+        body = {"recommendation_id": found.json()["recommendation_id"], "stores": stores}
+        return http.post("/v1/runs", json=body).json()
+
+    return open_
+
+
+@pytest.fixture
+def refused_in_words() -> Callable[..., None]:
+    """See that an answer refuses what cannot be, in a sentence with these words and with a way out."""
+
+    def see(answered: Any, *words: str) -> None:
+        assert answered.status_code == 422, answered.text
+        problem = answered.json()
+        assert answered.headers["content-type"] == "application/problem+json"
+        assert problem["detail"].endswith(".")
+        assert problem["fix"]
+        for word in words:
+            assert word in problem["detail"]
+
+    return see

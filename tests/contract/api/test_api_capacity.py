@@ -13,39 +13,6 @@ EAST_OD = "aws/us-east-1/-/p3.2xlarge/on_demand"
 PYTHON = {"python": "3.11", "torch": None, "platform": "test"}
 
 
-@pytest.fixture
-def asking(http, spec):
-    def ask(**job):
-        told = {**spec, "job": {**spec["job"], **job}}
-        return http.post("/v1/recommendations", json={"spec": told, "draws": 400})
-
-    return ask
-
-
-@pytest.fixture
-def opening(http, asking):
-    def open_(**job):
-        found = asking(**job)
-        assert found.status_code == 201, found.text
-        body = {
-            "recommendation_id": found.json()["recommendation_id"],
-            "stores": {"local_dir": "/tmp/checkpoints"},
-        }
-        return http.post("/v1/runs", json=body).json()
-
-    return open_
-
-
-def refused(answered, *words):
-    assert answered.status_code == 422, answered.text
-    problem = answered.json()
-    assert answered.headers["content-type"] == "application/problem+json"
-    assert problem["detail"].endswith(".")
-    assert problem["fix"]
-    for word in words:
-        assert word in problem["detail"]
-
-
 def test_a_part_of_a_pool_is_taken_kept_and_known_from_the_plan(http, opening):
     run = opening(gpus=4, elastic=True)
     route = f"/v1/runs/{run['run_id']}"
@@ -102,10 +69,10 @@ def test_a_gang_hears_that_counts_are_not_used(http, opening):
         ({f"pool-{n}": 1 for n in range(101)}, "capacity"),
     ],
 )
-def test_a_count_that_cannot_be_is_refused_in_a_sentence(http, opening, capacity, word):
+def test_a_count_that_cannot_be_is_refused_in_a_sentence(refused_in_words, http, opening, capacity, word):
     run = opening(gpus=4, elastic=True)
     body = {"attempt": 1, "capacity": capacity}
-    refused(http.post(f"/v1/runs/{run['run_id']}/next-pool", json=body), word)
+    refused_in_words(http.post(f"/v1/runs/{run['run_id']}/next-pool", json=body), word)
 
 
 counts = st.one_of(

@@ -14,39 +14,6 @@ PYTHON = {"python": "3.11", "torch": None, "platform": "test"}
 NEW_FIELDS = ("deadline_kind", "floor_nodes", "late_usd", "demanded_nodes", '"late"', "nodes_now")
 
 
-@pytest.fixture
-def asking(http, spec):
-    def ask(**job):
-        told = {**spec, "job": {**spec["job"], **job}}
-        return http.post("/v1/recommendations", json={"spec": told, "draws": 400})
-
-    return ask
-
-
-@pytest.fixture
-def opening(http, asking):
-    def open_(**job):
-        found = asking(**job)
-        assert found.status_code == 201, found.text
-        body = {
-            "recommendation_id": found.json()["recommendation_id"],
-            "stores": {"local_dir": "/tmp/checkpoints"},
-        }
-        return http.post("/v1/runs", json=body).json()
-
-    return open_
-
-
-def refused(answered, *words):
-    assert answered.status_code == 422, answered.text
-    problem = answered.json()
-    assert answered.headers["content-type"] == "application/problem+json"
-    assert problem["detail"].endswith(".")
-    assert problem["fix"]
-    for word in words:
-        assert word in problem["detail"]
-
-
 def test_a_job_that_states_none_of_it_hears_none_of_it(http, asking, opened):
     assert not [each for each in (*NEW_FIELDS, "late_hours") if each in asking().text]
     told = http.get(f"/v1/runs/{opened['run_id']}/directive").text
@@ -103,8 +70,8 @@ def test_a_soft_deadline_is_priced_and_ranked_by_and_told(asking):
         ({"floor_nodes": 1, "copies": 2}, ["floor_nodes and copies"]),
     ],
 )
-def test_half_a_statement_or_a_wrong_one_is_refused_in_a_sentence(asking, job, words):
-    refused(asking(**job), *words)
+def test_half_a_statement_or_a_wrong_one_is_refused_in_a_sentence(refused_in_words, asking, job, words):
+    refused_in_words(asking(**job), *words)
 
 
 def test_a_floor_of_more_nodes_than_any_machine_takes_is_refused(http, spec):

@@ -11,6 +11,7 @@ import pytest
 
 from advisor.policy_asked import Asked
 from advisor.policy_desk import Desk
+from advisor.policy_words import told
 from collector.figures import Figure
 from model.estimate import PoolStatistics
 from model.job import Job, Overheads
@@ -168,6 +169,17 @@ def decided() -> Callable[..., Any]:
         return Desk(cast(Any, Unprobed(pools))).decide(asked, lambda seen: free)
 
     return decide
+
+
+@pytest.fixture
+def answer(decided: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a question decided, and the decision told."""
+
+    def tell(asked: Asked, *pools: PoolStatistics) -> Any:
+        found = decided(asked, *pools)
+        return found, told(found, asked, solve=False)
+
+    return tell
 
 
 @pytest.fixture

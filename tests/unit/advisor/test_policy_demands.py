@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from advisor.policy_words import told
 from advisor.recommend import rank
 from advisor.steering import chance, left_to_pay, next_choice
 from model.cost import SideCosts
@@ -16,17 +15,6 @@ NOW = datetime(2023, 3, 1, tzinfo=UTC)
 FREE = SideCosts(egress_usd=0.0, egress_hours=0.0, storage_usd_per_hour=0.0)
 NEW = {"value_of_time_usd_per_hour", "expected_late_hours", "expected_late_usd", "nodes", "floor_nodes",
        "nodes_now", "spot_nodes_now"}  # fmt: skip
-
-
-@pytest.fixture
-def answer(decided):
-    """Have a question decided, and the decision told."""
-
-    def tell(asked, *pools):
-        found = decided(asked, *pools)
-        return found, told(found, asked, solve=False)
-
-    return tell
 
 
 @pytest.fixture

@@ -11,24 +11,12 @@ import pytest
 from advisor.capacity_told import OF_A_GANG, with_capacity
 from advisor.policy_asked import is_available
 from advisor.policy_past import Past
-from advisor.policy_words import told
 from advisor.run_choices import ordered
 from model.errors import ImpossibleInput
 from model.market import CapacityType
 from model.spot_action import Mix
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def answer(decided):
-    """Have a question decided, and the decision told."""
-
-    def tell(asked, *pools):
-        found = decided(asked, *pools)
-        return found, told(found, asked, solve=False)
-
-    return tell
 
 
 @pytest.fixture

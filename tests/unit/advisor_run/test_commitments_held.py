@@ -36,7 +36,7 @@ def held(*stated: Committed, at_work: bool) -> dict[str, Commitment]:
         row=SimpleNamespace(predicted=json.dumps({"commitment": {"name": stated[0].commitment.name}})),
     )
     asked = SimpleNamespace(as_of=AT + timedelta(hours=1), unavailable=frozenset())
-    return {each.commitment.name: each.commitment for each in held_now(run, asked)}  # type: ignore[arg-type]
+    return {each.commitment.name: each.commitment for each in held_now(run, asked)}
 
 
 def test_another_one_on_offer_in_the_same_pool_is_not_owed() -> None:

@@ -13,7 +13,7 @@ from model.errors import ImpossibleInput
 
 def test_a_resume_in_vain_leaves_the_folder_usable(tmp_path: Path) -> None:
     with pytest.raises(ImpossibleInput, match="without --resume"):
-        resume_job(None, out=tmp_path, steps=1)  # type: ignore[arg-type]
+        resume_job(None, out=tmp_path, steps=1)
     refuse_used(tmp_path)
 
 

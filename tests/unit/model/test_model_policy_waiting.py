@@ -23,7 +23,7 @@ def two_pools(deadline_hours: float, cheap_usd: float = 0.5, **more: object) -> 
     """Ten hours of work; the cheap pool is up every other two hours, the dear one nearly always."""
     return make_policy(
         10.0, deadline_hours, 0.05, TICK, {"cheap": cheap_usd, "dear": 1.0}, 3.0, ["cheap", "dear"],
-        history={"cheap": turns(2.0, 2.0), "dear": turns(11.0, 1.0)[::-1]}, **more,  # type: ignore[arg-type]
+        history={"cheap": turns(2.0, 2.0), "dear": turns(11.0, 1.0)[::-1]}, **more,
     )  # fmt: skip
 
 
