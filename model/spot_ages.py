@@ -46,19 +46,26 @@ class Ages:
         self.ended_PSB = np.zeros((pools, 2, BINS))
         self.hours_PSB = np.zeros((pools, 2, BINS))
         self._fade = 0.5 ** (tick_hours / HALF_LIFE_HOURS)
+        self._bins_P: Ints | None = None  # Asked for far more often than it changes.
 
     def pace(self, tick_hours: float) -> None:
         """Go on with ticks of another length; ages stay what they are."""
         self.ticks_P = np.where(
             self.ticks_P > 0, np.maximum(np.round(self.ticks_P * self.tick_hours / tick_hours), 1), 0
         ).astype(np.int64)
-        self.tick_hours = tick_hours
+        self.tick_hours, self._bins_P = tick_hours, None
         self._fade = 0.5 ** (tick_hours / HALF_LIFE_HOURS)
 
     @property
     def bins_P(self) -> Ints:
         """The age bin of each pool's present state."""
-        return bin_of((np.maximum(self.ticks_P, 1) - 0.5) * self.tick_hours)
+        if self._bins_P is None:
+            self._bins_P = bin_of((np.maximum(self.ticks_P, 1) - 0.5) * self.tick_hours)
+        return self._bins_P
+
+    def turn(self, pool: int) -> None:
+        """Have a pool's state be one tick old."""
+        self.ticks_P[pool], self._bins_P = 1, None
 
     def see(self, up_P: np.ndarray) -> None:
         """Count one more tick."""
@@ -69,7 +76,7 @@ class Ages:
         self.ended_PSB *= self._fade
         self.hours_PSB[pool, state, bin_P] += np.where(known, self.tick_hours * np.where(turned, 0.5, 1.0), 0)
         self.ended_PSB[pool, state, bin_P] += turned
-        self.ticks_P = np.where(turned, 1, self.ticks_P + 1)
+        self.ticks_P, self._bins_P = np.where(turned, 1, self.ticks_P + 1), None
         self.up_P = np.array(up_P, dtype=bool)
 
     def watch(self, up_TP: np.ndarray) -> None:
@@ -91,7 +98,7 @@ class Ages:
         place = (up_T[:-1].astype(int), bin_T)
         np.add.at(self.hours_PSB[pool], place, weight_T * self.tick_hours * np.where(ends_T, 0.5, 1.0))
         np.add.at(self.ended_PSB[pool], place, weight_T * ends_T)
-        self.up_P[pool], self.ticks_P[pool] = bool(up_T[-1]), int(age_T[-1])
+        self.up_P[pool], self.ticks_P[pool], self._bins_P = bool(up_T[-1]), int(age_T[-1]), None
 
     def hazards(self) -> Floats:
         """Return the hazard per hour of each pool, state and bin, shape (P, S, B)."""

@@ -85,7 +85,7 @@ class Standing:
         if solve:
             other._solved_tick = LONG_AGO
         if turned is not None:
-            other._ages.ticks_P[self.pools.index(turned)] = 1
+            other._ages.turn(self.pools.index(turned))
         return other
 
     def tick_at(self, now_h: float) -> int:
